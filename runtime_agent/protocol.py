@@ -1,0 +1,250 @@
+"""What the site and the agent say to each other, and nothing else.
+
+This is the one module both sides import. It owns the names of queues, tasks, channels and events, the
+limits of a message, and the binary codec of the terminal path. It must never import Django, Celery or
+Redis, and never do input or output: everything here is a constant or a pure function of its arguments.
+
+Two binary dialects carry a terminal:
+
+* *browser frames* travel in WebSocket messages between the page and ``labs.consumers``;
+* *bus frames* travel in Redis pub/sub between ``labs.consumers`` and ``runtime_agent.bridge``. A bus frame
+  is a browser frame with the viewer's 8-byte id behind its type, except the broadcasts ``OUTPUT`` and
+  ``EXIT``, which every viewer gets and which are the same bytes in both dialects.
+
+Offsets count PTY bytes since the terminal was opened, so a cursor is meaningful to every viewer and after
+every restart. Integers are big-endian.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import struct
+from dataclasses import dataclass
+
+VERSION = 1
+
+# --- Names on the bus -------------------------------------------------------------------------------------
+
+QUEUE_SANDBOXES = "sandboxes"
+QUEUE_WEB = "web"
+
+TASK_CREATE = "agent.create"
+TASK_OPEN_TERMINAL = "agent.open_terminal"
+TASK_CHECK = "agent.check"
+TASK_DELETE = "agent.delete"
+TASK_REPORT = "agent.report"
+TASK_RECORD_EVENT = "web.record_event"
+
+HOSTS_KEY = "bulkhead:hosts"
+
+
+def agent_queue(host: str) -> str:
+    """The queue of everything that concerns sandboxes already placed on ``host``."""
+    return f"agent.{host}"
+
+
+def input_channel(terminal_id: str) -> str:
+    """Redis channel that the bridge reads: keystrokes, acknowledgements, sizes."""
+    return f"term:{terminal_id}:in"
+
+
+def output_channel(terminal_id: str) -> str:
+    """Redis channel that consumers read: PTY output and answers."""
+    return f"term:{terminal_id}:out"
+
+
+INPUT_PATTERN = "term:*:in"
+BRIDGE_HELLO_CHANNEL = "term:bridge"
+"""The bridge publishes its host name here when it starts, so that viewers greet it again at once."""
+
+# --- Limits -----------------------------------------------------------------------------------------------
+
+MAX_INPUT_BYTES = 16 * 1024
+MAX_BROWSER_FRAME_BYTES = MAX_INPUT_BYTES + 64
+MAX_OUTPUT_CHUNK_BYTES = 64 * 1024
+RING_BYTES = 256 * 1024
+WINDOW_BYTES = 128 * 1024
+ACK_EVERY_BYTES = 32 * 1024
+MIN_SIZE, MAX_SIZE = 1, 500
+MAX_TERMINALS = 8
+FROM_RING_START = (1 << 64) - 1
+"""Resume offset of a viewer that has seen nothing yet."""
+
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TERMINAL_ID = re.compile(_SESSION_ID.pattern + r"\.[0-7]")
+
+
+class ProtocolError(ValueError):
+    """A message that breaks this module's rules; ``reason`` is one of a closed set of words."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+def check_session_id(value: object) -> str:
+    """Return ``value`` if it is a canonical lower-case UUID, else raise ProtocolError("bad-id")."""
+    if isinstance(value, str) and _SESSION_ID.fullmatch(value):
+        return value
+    raise ProtocolError("bad-id", "a session id is a lower-case UUID")
+
+
+def terminal_id(session_id: str, number: int) -> str:
+    """Name terminal ``number`` (0..7) of a session: ``<session_id>.<number>``."""
+    if not 0 <= number < MAX_TERMINALS:
+        raise ProtocolError("bad-terminal", f"terminals are numbered 0..{MAX_TERMINALS - 1}")
+    return f"{check_session_id(session_id)}.{number}"
+
+
+def split_terminal_id(value: object) -> tuple[str, int]:
+    """Return (session_id, number), or raise ProtocolError("bad-terminal")."""
+    if isinstance(value, str) and _TERMINAL_ID.fullmatch(value):
+        return value[:-2], int(value[-1])
+    raise ProtocolError("bad-terminal", "a terminal id is <session_id>.<0..7>")
+
+
+# --- What can go wrong, in words both sides know ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One way a session can fail: HTTP status, WebSocket close code, and the student's sentence."""
+
+    status: int
+    close_code: int
+    sentence: str
+
+
+REASONS: dict[str, Reason] = {
+    "no-worker": Reason(503, 4503, "No worker host is running, so no sandbox can start. "
+                                   "Tell whoever runs this site; the lesson stays readable."),
+    "host-full": Reason(503, 4503, "Every worker host is full. You are in the queue; "
+                                   "your sandbox starts by itself when a place is free."),
+    "unknown-image": Reason(422, 4422, "This lab asks for an image that the worker does not have. "
+                                       "Tell your instructor; trying again will not help."),
+    "unknown-profile": Reason(422, 4422, "This lab asks for a profile that does not exist. Tell your instructor."),
+    "unknown-lab": Reason(422, 4422, "The worker does not have this version of the lab. Try again in a minute."),
+    "bad-limit": Reason(422, 4422, "This lab asks for more than the worker may give. Tell your instructor."),
+    "bad-message": Reason(400, 4400, "The worker did not understand the request. Reload the page and try again."),
+    "setup-failed": Reason(500, 4500, "The lab's set-up script failed. Try again; if it fails again, "
+                                      "tell your instructor."),
+    "start-failed": Reason(500, 4500, "The sandbox did not start. Try again."),
+    "disk-full": Reason(507, 4507, "The worker has no disk space left for new sandboxes. "
+                                   "Tell whoever runs this site."),
+    "overdue": Reason(504, 4504, "The sandbox took too long to start. Try again."),
+    "lost": Reason(410, 4410, "The sandbox is gone: its worker lost it. Start again; your passed tasks are kept."),
+    "stopped": Reason(410, 4410, "The sandbox's first process ended. Start again; your passed tasks are kept."),
+}
+
+CLOSE_BAD_FRAME = 4400
+CLOSE_SIGNED_OUT = 4401
+CLOSE_NOT_FOUND = 4404
+CLOSE_ENDED = 4410
+CLOSE_FRAME_TOO_LARGE = 4413
+CLOSE_BUSY = 4503
+
+# --- Events, agent -> web ---------------------------------------------------------------------------------
+
+EVENT_KINDS = frozenset({
+    "stage",         # {"stage": one of STAGES}
+    "ready",         # {"boot_ms": int, "facts": {"cgroup": 1|2, "kernel": str, "runtime": str}}
+    "failed",        # {"reason": key of REASONS, "detail": str for the operator}
+    "terminal",      # {"number": int, "machine": str, "state": "open"|"closed", "status": int|None}
+    "task_passed",   # {"task": str, "saw": str}
+    "task_pending",  # {"task": str, "why": str}
+    "task_broken",   # {"task": str, "why": str}
+    "oom",           # {"machine": str, "kills": int}
+    "exited",        # {"machine": str, "status": int}
+    "removed",       # {"kept": bool}
+})
+STAGES = ("placed", "disk", "root", "runtime", "setup", "shell")
+MAX_TEXT_CHARS = 2000
+
+# --- The terminal codec -----------------------------------------------------------------------------------
+
+
+class Frame(enum.IntEnum):
+    """The first byte of every frame."""
+
+    HELLO = 0x01     # page ->: version u8, flags u8 (1 = read-only), client u64, resume offset u64, rows u16, cols u16
+    INPUT = 0x02     # page ->: offset of the first byte in this client's input u64, bytes
+    ACK = 0x03       # page ->: PTY offset up to which xterm.js has parsed u64
+    RESIZE = 0x04    # page ->: rows u16, cols u16
+    BYE = 0x05       # consumer -> bridge only: the viewer is gone
+    OUTPUT = 0x81    # -> page: PTY offset of the first byte u64, bytes           (broadcast on the bus)
+    EXIT = 0x82      # -> page: final PTY offset u64, exit status i32             (broadcast on the bus)
+    WELCOME = 0x83   # -> page: head offset u64, first offset that can be sent u64, input received u64, bridge epoch u64
+    INPUT_ACK = 0x84  # -> page: input received up to u64
+    REPLAY = 0x85    # -> page: as OUTPUT, for one viewer
+    SKIPPED = 0x86   # -> page: from u64, to u64: bytes this viewer will never get
+    NOTICE = 0x87    # consumer -> page only: UTF-8 JSON object
+
+
+READ_ONLY = 1
+_U64 = struct.Struct(">Q")
+_HELLO = struct.Struct(">BBQQHH")
+_SIZE = struct.Struct(">HH")
+_WELCOME = struct.Struct(">QQQQ")
+_EXIT = struct.Struct(">Qi")
+_RANGE = struct.Struct(">QQ")
+
+_FIXED = {Frame.HELLO: _HELLO, Frame.ACK: _U64, Frame.RESIZE: _SIZE, Frame.EXIT: _EXIT, Frame.WELCOME: _WELCOME,
+          Frame.INPUT_ACK: _U64, Frame.SKIPPED: _RANGE, Frame.BYE: struct.Struct("")}
+_WITH_BYTES = {Frame.INPUT: MAX_INPUT_BYTES, Frame.OUTPUT: MAX_OUTPUT_CHUNK_BYTES, Frame.REPLAY: MAX_OUTPUT_CHUNK_BYTES}
+BROADCASTS = frozenset({Frame.OUTPUT, Frame.EXIT})
+FROM_PAGE = frozenset({Frame.HELLO, Frame.INPUT, Frame.ACK, Frame.RESIZE})
+
+
+def encode(kind: Frame, *fields: int, data: bytes = b"") -> bytes:
+    """Build a browser frame. ``fields`` are the integers of the table in Frame, ``data`` the bytes behind them."""
+    if kind in _WITH_BYTES:
+        return bytes((kind,)) + _U64.pack(*fields) + data
+    if kind is Frame.NOTICE:
+        return bytes((kind,)) + data
+    return bytes((kind,)) + _FIXED[kind].pack(*fields)
+
+
+def decode(frame: bytes) -> tuple[Frame, tuple[int, ...], bytes]:
+    """Split a browser frame into (kind, integer fields, bytes).
+
+    Raises ProtocolError with reason "empty", "unknown-type", "wrong-length" or "too-large".
+    """
+    if not frame:
+        raise ProtocolError("empty")
+    try:
+        kind = Frame(frame[0])
+    except ValueError:
+        raise ProtocolError("unknown-type", hex(frame[0])) from None
+    body = frame[1:]
+    if kind is Frame.NOTICE:
+        return kind, (), body
+    if kind in _WITH_BYTES:
+        if len(body) <= _U64.size:
+            raise ProtocolError("wrong-length", f"{kind.name} needs an offset and at least one byte")
+        if len(body) - _U64.size > _WITH_BYTES[kind]:
+            raise ProtocolError("too-large", f"{kind.name} carries at most {_WITH_BYTES[kind]} bytes")
+        return kind, _U64.unpack_from(body), body[_U64.size:]
+    layout = _FIXED[kind]
+    if len(body) != layout.size:
+        raise ProtocolError("wrong-length", f"{kind.name} has {layout.size} bytes behind its type")
+    return kind, layout.unpack(body), b""
+
+
+def address(viewer: int, frame: bytes) -> bytes:
+    """Turn a browser frame into the bus frame of one viewer."""
+    return frame[:1] + _U64.pack(viewer) + frame[1:]
+
+
+def unaddress(bus_frame: bytes) -> tuple[int | None, bytes]:
+    """Turn a bus frame into (viewer, browser frame); viewer is None for a broadcast."""
+    if bus_frame and bus_frame[0] in BROADCASTS:
+        return None, bus_frame
+    if len(bus_frame) < 1 + _U64.size:
+        raise ProtocolError("wrong-length", "a bus frame has a viewer's id behind its type")
+    return _U64.unpack_from(bus_frame, 1)[0], bus_frame[:1] + bus_frame[1 + _U64.size:]
+
+
+def clamp_size(rows: int, cols: int) -> tuple[int, int]:
+    """Bound a window size to what conmon, the kernel and screen programs survive: 1..500 each way."""
+    return max(MIN_SIZE, min(rows, MAX_SIZE)), max(MIN_SIZE, min(cols, MAX_SIZE))
