@@ -1,0 +1,204 @@
+"""Running the tasks' checks by themselves, and noticing what a sandbox does not say: memory kills, its end.
+
+A check is a script of the lab bundle, run inside the sandbox from the read-only mount ``/.bulkhead`` by the
+static shell that lies there, so that whatever a student does to the image's own shell, libraries or PATH, the
+answer is still ours. ``check_session`` is one look at one session and returns the news; ``Checker`` decides when
+to look: shortly after a command ended in one of its terminals (the bridge sends the session id as a datagram),
+when the site asks, and on a slow timer for what happens without a command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runtime_agent import content, progress, protocol, sandbox, spawn
+from runtime_agent.content import Lab, Script, Task
+from runtime_agent.errors import AgentError
+from runtime_agent.launch import last_line
+from runtime_agent.progress import Progress
+from runtime_agent.records import SITE, Record
+from runtime_agent.sessions import Sessions
+from runtime_agent.settings import Settings
+
+DEBOUNCE_SECONDS = 0.15
+TIMER_SECONDS = 15.0
+MAX_CHECK_OUTPUT_BYTES = 64 * 1024
+SHELL = ("/.bulkhead/bin/busybox", "sh")
+ENVIRONMENT = {"PATH": "/.bulkhead/bin", "HOME": "/", "LC_ALL": "C"}
+log = logging.getLogger(__name__)
+
+News = tuple[str, dict[str, Any]]
+"""An event's kind and payload."""
+
+
+class Examiner:
+    """Runs checks in the sandboxes of one session. ``machinery`` and ``terminals`` as in Sessions."""
+
+    def __init__(self, settings: Settings, *, machinery: ModuleType | Any = sandbox,
+                 terminals: ModuleType | Any = spawn):
+        self.settings, self.machinery, self.terminals = settings, machinery, terminals
+
+    def look(self, session_id: str, lab: Lab, found: Progress) -> list[News]:
+        """Run every due check once, update ``found`` and return what is new in it.
+
+        When the open step's last task passes, the next step's tasks are looked at in the same go, so that
+        the page can say at once what is missing there.
+        """
+        boxes = {machine: self.machinery.find(self.settings, session_id, machine) for machine in lab.machines}
+        if gone := [machine for machine, box in boxes.items() if box is None]:
+            return [("exited", {"machine": gone[0], "status": -1})]
+        news = self._memory_kills(boxes, found)
+        looked_at: set[str] = set()
+        while due := [task for task in found.due(lab) if task.id not in looked_at]:
+            for task in due:
+                looked_at.add(task.id)
+                news += self._examine(boxes[task.machine], task, found)
+        return news
+
+    def _memory_kills(self, boxes: dict[str, Any], found: Progress) -> list[News]:
+        kills = {machine: box.oom_kills() for machine, box in boxes.items()}
+        return [("oom", {"machine": machine, "kills": count}) for machine, count in kills.items()
+                if found.note_oom_kills(machine, count)]
+
+    def _examine(self, box: Any, task: Task, found: Progress) -> list[News]:
+        has_passed, text = self.ask(box, task.check)
+        if has_passed:
+            return [("task_passed", {"task": task.id, "saw": text})] if found.note_passed(task.id, text) else []
+        if task.fail:
+            is_broken, reason = self.ask(box, task.fail)
+            if is_broken:
+                news = found.note_broken(task.id, reason)
+                return [("task_broken", {"task": task.id, "why": reason})] if news else []
+        return [("task_pending", {"task": task.id, "why": text})] if found.note_pending(task.id, text) else []
+
+    def ask(self, box: Any, script: Script) -> tuple[bool, str]:
+        """Run one script: (exit status was 0, the last line it printed)."""
+        result = self.terminals.run(self.settings, box, [*SHELL, f"/.bulkhead/{script.run}"], script.user,
+                                    script.timeout, env=ENVIRONMENT, max_output=MAX_CHECK_OUTPUT_BYTES)
+        if result.timed_out:
+            return False, f"the check took longer than {script.timeout:g} s"
+        return result.status == 0, last_line(result.output)
+
+
+class Schedule:
+    """Which session is to be looked at when. A session is never handed out twice at the same time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._due: dict[str, float] = {}
+        self._running: set[str] = set()
+        self._changed = threading.Condition()
+
+    def ask_for(self, session_id: str, delay_seconds: float = 0.0) -> None:
+        """The first request fixes the time: a program that ends commands without pause can't put it off."""
+        with self._changed:
+            due = self._clock() + delay_seconds
+            self._due[session_id] = min(due, self._due.get(session_id, due))
+            self._changed.notify()
+
+    def take(self, timeout_seconds: float) -> str | None:
+        """Wait for a session that is due and claim it; None after the timeout."""
+        deadline = self._clock() + timeout_seconds
+        with self._changed:
+            while (now := self._clock()) < deadline:
+                free = [(due, session) for session, due in self._due.items() if session not in self._running]
+                first, session_id = min(free, default=(deadline, ""))
+                if first <= now:
+                    del self._due[session_id]
+                    self._running.add(session_id)
+                    return session_id
+                self._changed.wait(min(first, deadline) - now)
+        return None
+
+    def done(self, session_id: str) -> None:
+        with self._changed:
+            self._running.discard(session_id)
+            self._changed.notify()
+
+
+class Checker:
+    """Looks at sessions when they are due and emits what is new."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, examiner: Examiner):
+        self.settings, self.sessions, self.examiner = settings, sessions, examiner
+        self.records = sessions.records
+        self.schedule = Schedule()
+
+    def look_now(self, session_id: str) -> None:
+        """One look at one session, if it is the site's and ready."""
+        record = self.records.find(session_id)
+        if record is None or record.state != "ready" or record.owner != SITE:
+            return
+        path = self.records.progress_path(session_id)
+        found = progress.load(path)
+        try:
+            news = self.examiner.look(session_id, content.load_lab(self.settings.content_dir, record.lab), found)
+        except AgentError as error:  # the sandbox went away under the check, or is going: the next look tells
+            log.warning("check failed session_id=%s: %s", session_id, error)
+            return
+        with self.sessions.lock_of(session_id):
+            self._tell(record, path, found, news)
+
+    def _tell(self, record: Record, path: Path, found: Progress, news: list[News]) -> None:
+        """Events first, then the progress: a death in between repeats an event and never loses one."""
+        current = self.records.find(record.session_id)
+        if current is None or current.generation != record.generation:
+            return  # deleted or restarted while we looked
+        for kind, payload in news:
+            self.sessions.emit(kind, record, payload)
+            if kind == "exited":
+                current.state = "exited"
+                self.records.save(current)
+        if news:
+            progress.save(path, found)
+
+    def work(self, stopped: threading.Event) -> None:
+        """Thread body: take what is due, one at a time. Several threads may run it."""
+        while not stopped.is_set():
+            if session_id := self.schedule.take(1.0):
+                try:
+                    self.look_now(session_id)
+                except OSError:
+                    log.exception("check failed session_id=%s", session_id)
+                finally:
+                    self.schedule.done(session_id)
+
+    def listen(self, stopped: threading.Event, path: Path) -> None:
+        """Thread body: the bridge's marks, and the slow timer between them."""
+        with marks_socket(path) as marks:
+            next_round = 0.0
+            while not stopped.is_set():
+                self._receive(marks)
+                if time.monotonic() >= next_round:
+                    next_round = time.monotonic() + TIMER_SECONDS
+                    for record in self.records.all():
+                        self.schedule.ask_for(record.session_id)
+
+    def _receive(self, marks: socket.socket) -> None:
+        try:
+            session_id = protocol.check_session_id(marks.recv(64).decode("ascii", "replace"))
+        except TimeoutError:
+            return
+        except protocol.ProtocolError as error:
+            log.warning("bad mark: %s", error)
+            return
+        self.schedule.ask_for(session_id, DEBOUNCE_SECONDS)
+
+
+def marks_socket(path: Path) -> socket.socket:
+    """The datagram socket that the bridge sends finished commands to; a stale file of a former life is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    marks = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    marks.bind(os.fspath(path))
+    os.chmod(path, 0o600)
+    marks.settimeout(1.0)
+    return marks

@@ -1,0 +1,285 @@
+"""The agent's reading of a published lab bundle: ``<content_dir>/<digest>/{lab.json, checks/*, set-up files}``.
+
+The site wrote the bundle and the agent runs it as root, so nothing in it is believed: the digest is computed
+again, every name is matched against a pattern, every file must be a plain file inside the bundle, and every
+limit is held against what this host may give. What fails raises AgentError with the reason the student is told.
+This module only reads; it must never write into the content directory or start anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runtime_agent.errors import AgentError
+
+FORMAT = 1
+MAX_FILES = 256
+MAX_FILE_BYTES = 1 << 20
+MAX_BUNDLE_BYTES = 8 << 20
+MAX_TASKS = 64
+MAX_STEPS = 64
+PROFILES = frozenset({"standard", "nested"})
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,4}")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that one lab may ask of this host."""
+
+    memory_bytes: int = 2 << 30
+    pids: int = 4096
+    cpus: float = 2.0
+    disk_bytes: int = 16 << 30
+    machines: int = 4
+    minutes: int = 24 * 60
+    timeout_seconds: int = 60
+
+    @classmethod
+    def of_this_host(cls) -> Bounds:
+        """No lab may have more memory or cores than the machine itself."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return cls(memory_bytes=min(cls.memory_bytes, memory), cpus=float(os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One sandbox of a lab, as lab.yaml describes it."""
+
+    name: str
+    image: str
+    profile: str
+    user: str
+    hostname: str
+    memory_bytes: int
+    cpus: float
+    pids: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Script:
+    """A file of the bundle that runs inside a sandbox, by the agent's own shell."""
+
+    run: str
+    user: str
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something the student has to bring about, and the script that notices it."""
+
+    id: str
+    step: str
+    machine: str
+    check: Script
+    fail: Script | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """One command block of a solution; only the lab test reads it."""
+
+    step: str
+    machine: str
+    code: str
+    interrupt: bool
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A validated bundle. ``directory`` is where its files lie."""
+
+    digest: str
+    directory: Path
+    lesson: str
+    machines: Mapping[str, Machine]
+    steps: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    terminals: tuple[str, ...]
+    setup: Mapping[str, str]
+    minutes: int
+    extend: int
+    solutions: tuple[Block, ...] = field(default=(), repr=False)
+
+
+def load_lab(content_dir: Path, digest: object, bounds: Bounds | None = None) -> Lab:
+    """Read and validate one bundle.
+
+    Raises AgentError: "unknown-lab" (not there, altered, unreadable), "bad-limit" (more than ``bounds``),
+    "unknown-profile", "unknown-image" (a name that no image can have).
+    """
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise AgentError("unknown-lab", "a lab is named by its sha256 digest")
+    directory = Path(content_dir) / digest
+    files = _read_files(directory)
+    if digest_of(files) != digest:
+        raise AgentError("unknown-lab", f"the files of {digest} are not those it names")
+    try:
+        document = json.loads(files["lab.json"])
+        return _Reader(document, files, bounds or Bounds.of_this_host()).lab(digest, directory)
+    except (KeyError, TypeError, ValueError) as error:
+        raise AgentError("unknown-lab", f"lab.json of {digest}: {error!r}") from error
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """The bundle's name: sha256 over the sorted lines "<relative path>\\0<sha256 of the file>\\n"."""
+    lines = sorted(f"{path}\0{hashlib.sha256(body).hexdigest()}\n" for path, body in files.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _read_files(directory: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    total = 0
+    for path in _plain_files(directory):
+        relative = path.relative_to(directory).as_posix()
+        body = _read_plain(path)
+        total += len(body)
+        if len(files) >= MAX_FILES or total > MAX_BUNDLE_BYTES:
+            raise AgentError("unknown-lab", f"{directory.name} is larger than a lab bundle may be")
+        files[relative] = body
+    if "lab.json" not in files:
+        raise AgentError("unknown-lab", f"{directory.name} is not published on this host")
+    return files
+
+
+def _plain_files(directory: Path) -> Iterator[Path]:
+    if directory.is_symlink():
+        raise AgentError("unknown-lab", f"{directory.name} is a symbolic link")
+    for folder, folders, names in os.walk(directory):
+        for name in [*folders, *names]:
+            path = Path(folder, name)
+            if not stat.S_ISDIR(mode := path.lstat().st_mode) and not stat.S_ISREG(mode):
+                raise AgentError("unknown-lab", f"{path} is neither a file nor a folder")
+        yield from (Path(folder, name) for name in names)
+
+
+def _read_plain(path: Path) -> bytes:
+    """O_NOFOLLOW closes the race between looking at the file and opening it."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        body = file.read(MAX_FILE_BYTES + 1)
+    if len(body) > MAX_FILE_BYTES:
+        raise AgentError("unknown-lab", f"{path.name} is larger than {MAX_FILE_BYTES} bytes")
+    return body
+
+
+class _Reader:
+    """Turns lab.json into a Lab; ValueError, TypeError and KeyError mean that it breaks the format."""
+
+    def __init__(self, document: dict[str, Any], files: Mapping[str, bytes], bounds: Bounds):
+        self.document, self.files, self.bounds = document, files, bounds
+
+    def lab(self, digest: str, directory: Path) -> Lab:
+        document = self.document
+        if document["format"] != FORMAT:
+            raise ValueError(f"format {document['format']!r}, this agent reads {FORMAT}")
+        machines = {name: self._machine(name, fields) for name, fields in document["machines"].items()}
+        if not 1 <= len(machines) <= self.bounds.machines:
+            raise AgentError("bad-limit", f"{len(machines)} machines, 1..{self.bounds.machines} are allowed")
+        steps = tuple(_text(step) for step in document["steps"][:MAX_STEPS])
+        self.machines, self.steps = machines, steps
+        return Lab(
+            digest=digest, directory=directory, lesson=_text(document["lesson"]), machines=machines, steps=steps,
+            tasks=self._tasks(document["tasks"]),
+            terminals=tuple(self._machine_name(entry["machine"]) for entry in document["terminals"]),
+            setup={self._machine_name(name): self._file(path) for name, path in document["setup"].items()},
+            minutes=self._bounded("minutes", document["limits"]["minutes"], 1),
+            extend=_whole(document["limits"].get("extend", 0)),
+            solutions=tuple(self._blocks(document.get("solutions", []))))
+
+    def _machine(self, name: str, fields: dict[str, Any]) -> Machine:
+        if fields["profile"] not in PROFILES:
+            raise AgentError("unknown-profile", f"machine {name}: profile {fields['profile']!r}")
+        if not _NAME.fullmatch(str(fields["image"])):
+            raise AgentError("unknown-image", f"machine {name}: image {fields['image']!r}")
+        return Machine(
+            name=_match(_NAME, name), image=fields["image"], profile=fields["profile"],
+            user=_match(_USER, fields["user"]), hostname=_match(_NAME, fields["hostname"]),
+            memory_bytes=self._bounded("memory_bytes", fields["memory_bytes"], 16 << 20),
+            pids=self._bounded("pids", fields["pids"], 16),
+            cpus=self._cpus(fields["cpus"]),
+            disk_bytes=self._bounded("disk_bytes", fields["disk_bytes"], 16 << 20))
+
+    def _bounded(self, name: str, value: object, least: int) -> int:
+        most = getattr(self.bounds, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise AgentError("bad-limit", f"{name} is {value!r}, this host allows {least}..{most}")
+        return value
+
+    def _cpus(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.05 <= value <= self.bounds.cpus:
+            raise AgentError("bad-limit", f"cpus is {value!r}, this host allows 0.05..{self.bounds.cpus}")
+        return float(value)
+
+    def _tasks(self, entries: list[dict[str, Any]]) -> tuple[Task, ...]:
+        if len(entries) > MAX_TASKS:
+            raise AgentError("bad-limit", f"{len(entries)} tasks, {MAX_TASKS} are allowed")
+        tasks: dict[str, Task] = {}
+        for entry in entries:
+            task = self._task(entry)
+            if task.id in tasks or task.step not in self.steps or not set(task.needs) <= set(tasks):
+                raise ValueError(f"task {task.id}: used twice, or its step or a need is not there before it")
+            tasks[task.id] = task
+        return tuple(tasks.values())
+
+    def _task(self, entry: dict[str, Any]) -> Task:
+        return Task(id=_match(_NAME, entry["id"]), step=_text(entry["step"]),
+                    machine=self._machine_name(entry["machine"]), check=self._script(entry["check"]),
+                    fail=self._script(entry["fail"]) if entry.get("fail") else None,
+                    needs=tuple(_match(_NAME, need) for need in entry.get("needs", [])))
+
+    def _script(self, entry: dict[str, Any]) -> Script:
+        timeout = entry.get("timeout", 5)
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) \
+                or not 0 < timeout <= self.bounds.timeout_seconds:
+            raise AgentError("bad-limit", f"timeout {timeout!r}, at most {self.bounds.timeout_seconds} s")
+        return Script(self._file(entry["run"]), _match(_USER, entry.get("user", "root")), float(timeout))
+
+    def _file(self, path: object) -> str:
+        _match(_PATH, path)
+        if PurePosixPath(str(path)).as_posix() != path or path not in self.files:
+            raise ValueError(f"{path!r} is not a file of the bundle")
+        return path
+
+    def _machine_name(self, name: object) -> str:
+        if name not in self.machines:
+            raise ValueError(f"no machine {name!r}")
+        return str(name)
+
+    def _blocks(self, entries: list[dict[str, Any]]) -> Iterator[Block]:
+        for entry in entries:
+            for block in entry["blocks"]:
+                machine = block.get("machine") or next(iter(self.machines))
+                yield Block(_text(entry["step"]), self._machine_name(machine), str(block["code"]),
+                            bool(block.get("interrupt")))
+
+
+def _match(pattern: re.Pattern[str], value: object) -> str:
+    if isinstance(value, str) and pattern.fullmatch(value):
+        return value
+    raise ValueError(f"{value!r} is not a name of the form {pattern.pattern}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and len(value) <= 200:
+        return value
+    raise ValueError(f"{value!r} is not a short text")
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{value!r} is not a whole number")

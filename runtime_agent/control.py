@@ -1,0 +1,112 @@
+"""``python -m runtime_agent control``: the process that makes and removes sandboxes (root).
+
+It wires the parts together and starts them: a Celery worker of four threads in this process, and beside it one
+thread each for sending events, listening to marks, running checks (two), the heartbeat, the reaper and the
+pool. It holds no truth: kill it at any time, and the next one carries on from the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+from kombu.exceptions import OperationalError
+
+from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, tasks
+from runtime_agent.capacity import Capacity, QueueTap
+from runtime_agent.checks import Checker, Examiner
+from runtime_agent.records import Records
+from runtime_agent.sessions import Sessions
+from runtime_agent.settings import Settings
+
+WORKER_THREADS = 4
+CHECK_THREADS = 2
+log = logging.getLogger(__name__)
+
+
+class Control:
+    """The parts of one control process and their threads."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.stopped = threading.Event()
+        self.outbox = events.Outbox(settings.agent_dir / "outbox", settings.host)
+        self.capacity = Capacity(settings.capacity, self._places)
+        self.facts = {"cgroup": cgroup.version(), "runtime": sandbox.runtime_name(settings)}
+        self.sessions = Sessions(settings, self.outbox, self.capacity, Records(settings.agent_dir),
+                                 facts=self.facts)
+        self.checker = Checker(settings, self.sessions, Examiner(settings))
+        self.sessions.on_check = self.checker.schedule.ask_for
+        tasks.install(self.sessions)
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; the sandboxes stay."""
+        worker_ready.connect(self._worker_is_ready)
+        worker_shutting_down.connect(self._worker_stops)
+        worker = tasks.app.Worker(
+            pool="threads", concurrency=WORKER_THREADS, hostname=f"agent@{self.settings.host}",
+            queues=[protocol.QUEUE_SANDBOXES, protocol.agent_queue(self.settings.host)],
+            without_gossip=True, without_mingle=True, without_heartbeat=True, optimization="fair",
+            loglevel="INFO", quiet=True)
+        self._start_threads()
+        worker.start()
+        self.stopped.set()
+        return worker.exitcode or 0
+
+    def describe(self) -> dict[str, Any]:
+        """This host's line in the table of hosts."""
+        return {"capacity": self.settings.capacity, "used": self.capacity.used(),
+                "images": images.installed(self.settings), "kernel": os.uname().release,
+                "warm": self.settings.warm, **self.facts}
+
+    def _places(self) -> set[tuple[str, str]]:
+        return {(box.session_id, box.machine) for box in sandbox.living(self.settings)}
+
+    def _start_threads(self) -> None:
+        settings, stopped = self.settings, self.stopped
+        self._thread("events", lambda: events.run(self.outbox, send_event, stopped, BROKER_FAILURES))
+        self._thread("marks", lambda: self.checker.listen(stopped, settings.run_dir / "agent" / "marks.sock"))
+        for number in range(CHECK_THREADS):
+            self._thread(f"checks-{number}", lambda: self.checker.work(stopped))
+        self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
+        self._thread("recover", self.sessions.recover)
+        self._thread("reaper", lambda: reaper.run(self.sessions, stopped))
+
+    def _thread(self, name: str, body: Callable[[], None]) -> None:
+        threading.Thread(target=body, name=name, daemon=True).start()
+
+    def _worker_is_ready(self, sender: Any, **_: Any) -> None:
+        """The consumer exists only now; from here on the tap follows the room there is."""
+        tap = QueueTap(sender, self.capacity.has_room)
+        self.sessions.on_places_changed = tap.sync
+        self._thread("tap", lambda: keep_in_step(tap, self.stopped))
+        log.info("control ready host=%s capacity=%d", self.settings.host, self.settings.capacity)
+
+    def _worker_stops(self, **_: Any) -> None:
+        self.stopped.set()
+
+
+BROKER_FAILURES = (OperationalError, OSError)
+
+
+def send_event(event: dict[str, Any]) -> None:
+    """Hand one event to the site's worker; its id is also the task's, so that logs meet."""
+    tasks.app.send_task(protocol.TASK_RECORD_EVENT, kwargs=event, queue=protocol.QUEUE_WEB,
+                        task_id=event["event_id"], retry=False)
+
+
+def keep_in_step(tap: QueueTap, stopped: threading.Event) -> None:
+    """Places also come free without us (a reaped sandbox), and a reconnect consumes everything again."""
+    while not stopped.wait(1.0):
+        tap.sync()
+
+
+def main(settings: Settings) -> int:
+    """Enter the agent's own mount namespace, before any thread exists, and serve."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s control %(levelname)s %(message)s")
+    namespace.enter(settings)
+    return Control(settings).run()

@@ -1,0 +1,65 @@
+"""From a lab to its running sandboxes: one per machine, set up and ready for a shell.
+
+The one way in for students (``sessions``) and for lab tests (``labtest``). Whoever calls removes what was made
+when this raises; ``sandbox.delete`` from the id alone is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from runtime_agent import protocol, sandbox, spawn
+from runtime_agent.content import Lab
+from runtime_agent.errors import AgentError
+from runtime_agent.settings import Settings
+
+SETUP_TIMEOUT_SECONDS = 60
+
+
+def launch(settings: Settings, session_id: str, lab: Lab, announce: Callable[[str], None], *,
+           machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn) -> dict[str, Any]:
+    """Create every machine of ``lab`` and run its set-up; return the sandboxes by name.
+
+    ``announce`` gets each of protocol.STAGES from "disk" to "setup" as it begins, once.
+    Raises AgentError: what ``sandbox.create`` raises, or "setup-failed".
+    """
+    announced: set[str] = set()
+
+    def announce_once(stage: str) -> None:
+        if stage not in announced:
+            announced.add(stage)
+            announce(stage)
+
+    boxes = {name: machinery.create(settings, spec_of(session_id, lab, name), announce_once)
+             for name in lab.machines}
+    if lab.setup:
+        announce_once("setup")
+    for name, path in lab.setup.items():
+        _run_setup(settings, boxes[name], lab, path, terminals)
+    return boxes
+
+
+def spec_of(session_id: str, lab: Lab, name: str) -> sandbox.Spec:
+    """What ``sandbox`` must know of one machine."""
+    machine = lab.machines[name]
+    return sandbox.Spec(
+        session_id=session_id, machine=name, image=machine.image, profile=machine.profile, user=machine.user,
+        hostname=machine.hostname, memory_bytes=machine.memory_bytes, pids=machine.pids, cpus=machine.cpus,
+        disk_bytes=machine.disk_bytes, checks_dir=lab.directory / "checks", lab_files={})
+
+
+def _run_setup(settings: Settings, box: Any, lab: Lab, path: str, terminals: ModuleType | Any) -> None:
+    """The image's own shell runs it, as root of the sandbox: nobody has had a chance to break it yet."""
+    result = terminals.run(settings, box, ["/bin/sh", "-eu"], "root", SETUP_TIMEOUT_SECONDS,
+                           stdin=(lab.directory / path).read_bytes())
+    if result.timed_out or result.status != 0:
+        raise AgentError("setup-failed", f"{path}: status {result.status}, {last_line(result.output)}")
+
+
+def last_line(output: bytes) -> str:
+    """The last line that a script printed, fit to be shown: no control characters, bounded."""
+    lines = output.decode(errors="replace").strip().splitlines()
+    text = "".join(character for character in (lines[-1] if lines else "") if character.isprintable())
+    return text[:protocol.MAX_TEXT_CHARS]

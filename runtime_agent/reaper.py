@@ -1,0 +1,80 @@
+"""Taking away what no session owns: ``sandbox.delete`` over every sandbox without a living record.
+
+Orphans come from a kill at the wrong moment, from a site that lost its database, and from lab tests that were
+killed. Deleting works from the id alone and may be repeated, so the reaper needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+from runtime_agent import protocol, sandbox
+from runtime_agent.records import SITE, Record
+from runtime_agent.sessions import Sessions
+
+PERIOD_SECONDS = 60.0
+MAX_AGE_SECONDS = 24 * 3600
+"""No lab may last longer (content.Bounds.minutes); what is older, the site has forgotten."""
+YOUNG_SECONDS = 30.0
+log = logging.getLogger(__name__)
+
+
+def reap(sessions: Sessions, *, machinery: ModuleType | Any = sandbox, now: float | None = None) -> list[str]:
+    """Delete every orphan once; return the session ids that went."""
+    now = now or time.time()
+    gone = []
+    for session_id in _session_ids(sessions):
+        record = sessions.records.find(session_id)
+        if record is None or record.owner != SITE:
+            if not _is_somebodys(sessions, session_id, record, now):
+                _forget(sessions, session_id, machinery)
+                gone.append(session_id)
+        elif now - record.accepted_at > MAX_AGE_SECONDS:
+            sessions.delete(session_id, keep=True)
+            gone.append(session_id)
+    for session_id in gone:
+        log.info("reaped session_id=%s", session_id)
+    sessions.records.forget_ended(now)
+    return gone
+
+
+def _forget(sessions: Sessions, session_id: str, machinery: ModuleType | Any) -> None:
+    """The site never knew of it, so nothing is emitted."""
+    with sessions.lock_of(session_id):
+        for machine in sessions.records.machines(session_id):
+            machinery.delete(sessions.settings, session_id, machine, keep_disk=False)
+        sessions.records.remove(session_id, keep=False)
+
+
+def _session_ids(sessions: Sessions) -> list[str]:
+    names = sorted(entry.name for entry in sessions.records.sandboxes_dir.iterdir())
+    return [name for name in names if _is_session_id(name)]
+
+
+def _is_session_id(name: str) -> bool:
+    try:
+        return bool(protocol.check_session_id(name))
+    except protocol.ProtocolError:
+        return False
+
+
+def _is_somebodys(sessions: Sessions, session_id: str, record: Record | None, now: float) -> bool:
+    """A lab test that lives owns its record; one without a record yet may be just making it."""
+    if record is not None:
+        return os.path.exists(f"/proc/{record.owner.partition(':')[2]}")
+    return now - (sessions.records.sandboxes_dir / session_id).stat().st_mtime < YOUNG_SECONDS
+
+
+def run(sessions: Sessions, stopped: threading.Event) -> None:
+    """Thread body: reap at once and then every minute."""
+    while not stopped.is_set():
+        try:
+            reap(sessions)
+        except OSError:
+            log.exception("reaper failed; it tries again in %g s", PERIOD_SECONDS)
+        stopped.wait(PERIOD_SECONDS)

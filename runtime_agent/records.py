@@ -1,0 +1,120 @@
+"""What this host remembers about each session: ``sandboxes/<session_id>/session.json``, and who has ended.
+
+The sandboxes themselves are described by their own state.json; a record says which lab and generation they
+belong to and how far their start has come. A record without sandboxes is a start that never got anywhere; a
+sandbox without a record is an orphan, and the reaper takes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runtime_agent import protocol
+
+SITE = "site"
+TOMBSTONE_SECONDS = 24 * 3600
+
+
+@dataclass
+class Record:
+    """``state`` is starting, ready or exited. ``owner`` is "site", or "labtest:<pid>" for a lab test's own."""
+
+    session_id: str
+    generation: int
+    lab: str
+    resume: bool = False
+    state: str = "starting"
+    owner: str = SITE
+    accepted_at: float = 0.0
+    boot_ms: int = 0
+
+
+class Records:
+    """The records below one agent directory. Writing is atomic, reading what is not there gives None."""
+
+    def __init__(self, agent_dir: Path):
+        self.sandboxes_dir = agent_dir / "sandboxes"
+        self.disks_dir = agent_dir / "disks"
+        self.ended_dir = agent_dir / "ended"
+        for directory in (self.sandboxes_dir, self.disks_dir, self.ended_dir):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def find(self, session_id: str) -> Record | None:
+        try:
+            return Record(**json.loads((self._directory(session_id) / "session.json").read_text()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def all(self) -> Iterator[Record]:
+        for path in sorted(self.sandboxes_dir.glob("*/session.json")):
+            if record := self.find(path.parent.name):
+                yield record
+
+    def save(self, record: Record) -> None:
+        directory = self._directory(record.session_id)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _write(directory / "session.json", json.dumps(asdict(record)))
+
+    def progress_path(self, session_id: str) -> Path:
+        return self._directory(session_id) / "progress.json"
+
+    def machines(self, session_id: str) -> list[str]:
+        """Every machine that has left anything on the disk: whole, half made, or only its kept layer."""
+        directory = self._directory(session_id)
+        made = [entry.name for entry in directory.iterdir() if entry.is_dir()] if directory.exists() else []
+        kept = [path.stem[len(session_id) + 1:] for path in self.disks_dir.glob(f"{session_id}-*.img")]
+        return sorted({*made, *kept})
+
+    def keep_progress(self, session_id: str) -> None:
+        """Put the progress beside the kept disk, where a resume finds it."""
+        if self.progress_path(session_id).exists():
+            os.replace(self.progress_path(session_id), self._kept_progress(session_id))
+
+    def restore_progress(self, session_id: str) -> None:
+        if self._kept_progress(session_id).exists():
+            os.replace(self._kept_progress(session_id), self.progress_path(session_id))
+
+    def remove(self, session_id: str, keep: bool) -> None:
+        """Forget a session whose sandboxes are gone. May be called twice."""
+        directory = self._directory(session_id)
+        if not keep:
+            self._kept_progress(session_id).unlink(missing_ok=True)
+        for name in ("progress.json", "session.json", "progress.new", "session.new"):
+            (directory / name).unlink(missing_ok=True)
+        if directory.exists() and not any(directory.iterdir()):
+            directory.rmdir()
+
+    def bury(self, session_id: str, generation: int) -> None:
+        """Remember that this generation has ended: a create of it that comes late must not revive it."""
+        _write(self.ended_dir / session_id, str(max(generation, self.ended_generation(session_id))))
+
+    def ended_generation(self, session_id: str) -> int:
+        """The last generation known to have ended here; -1 if none has."""
+        try:
+            return int((self.ended_dir / session_id).read_text())
+        except FileNotFoundError:
+            return -1
+
+    def forget_ended(self, now: float | None = None) -> None:
+        """Drop tombstones that no message can be older than."""
+        limit = (now or time.time()) - TOMBSTONE_SECONDS
+        for path in self.ended_dir.iterdir():
+            if path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+
+    def _directory(self, session_id: str) -> Path:
+        return self.sandboxes_dir / protocol.check_session_id(session_id)
+
+    def _kept_progress(self, session_id: str) -> Path:
+        return self.disks_dir / f"{session_id}.progress.json"
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    os.replace(temporary, path)

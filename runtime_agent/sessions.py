@@ -1,0 +1,204 @@
+"""The agent's side of a session, from the create message to ``removed``.
+
+A create is first written down and then worked, so that whatever kills this process, the next one finds the
+record and carries on (``recover``); every method may be called again with the same arguments and does its
+thing once. The order within one session is kept by a lock per session id.
+
+What the student is told travels as events; what the operator needs is in the log. A create that fails removes
+all that it made, and says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from runtime_agent import content, progress, protocol, sandbox, spawn
+from runtime_agent.capacity import Capacity
+from runtime_agent.content import Lab
+from runtime_agent.errors import AgentError
+from runtime_agent.events import Outbox
+from runtime_agent.launch import launch
+from runtime_agent.records import Record, Records
+from runtime_agent.settings import Settings
+
+START_ROWS, START_COLS = 24, 80
+log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """All sessions of this host. ``machinery`` and ``terminals`` are the modules sandbox and spawn, or fakes."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, capacity: Capacity, records: Records, *,
+                 machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn,
+                 facts: dict[str, Any] | None = None):
+        self.settings, self.outbox, self.capacity, self.records = settings, outbox, capacity, records
+        self.machinery, self.terminals = machinery, terminals
+        self.facts = facts or {}
+        self.on_check: Callable[[str], None] = lambda session_id: None
+        self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def lock_of(self, session_id: str) -> threading.Lock:
+        """Whoever changes what the disk says of a session holds this."""
+        return self._locks[session_id]
+
+    # --- create -------------------------------------------------------------------------------------------
+
+    def create(self, session_id: Any, generation: Any, digest: Any, resume: Any) -> None:
+        """Bring a session to ``ready``, or say ``failed``. Raises HostFull, and then has done nothing."""
+        session_id = protocol.check_session_id(session_id)
+        if isinstance(generation, bool) or not isinstance(generation, int) or not isinstance(resume, bool):
+            self._emit_failed(session_id, 0, AgentError("bad-message", "generation or resume has a wrong type"))
+            return
+        with self.lock_of(session_id):
+            if self._is_stale(session_id, generation):
+                log.info("stale create session_id=%s generation=%d", session_id, generation)
+                return
+            record = Record(session_id, generation, digest, resume, accepted_at=time.time())
+            try:
+                self._create_locked(record)
+            except AgentError as error:
+                self._undo(record, error)
+            except (OSError, subprocess.SubprocessError) as error:
+                log.exception("start failed session_id=%s", session_id)
+                self._undo(record, AgentError("start-failed", repr(error)))
+
+    def _is_stale(self, session_id: str, generation: int) -> bool:
+        record = self.records.find(session_id)
+        if record and record.generation == generation and record.state != "starting":
+            self._report_locked(record)
+            return True
+        newest = max(record.generation if record else -1, self.records.ended_generation(session_id) + 1)
+        return generation < newest
+
+    def _create_locked(self, record: Record) -> None:
+        older = self.records.find(record.session_id)
+        if older and older.generation < record.generation:
+            self._remove_machines(record.session_id, keep=record.resume)
+        lab = content.load_lab(self.settings.content_dir, record.lab)
+        with self.capacity.placed({(record.session_id, machine) for machine in lab.machines}):
+            self.records.save(record)
+            self.on_places_changed(0)
+            if record.resume:
+                self.records.restore_progress(record.session_id)
+            self._start(record, lab)
+
+    def _start(self, record: Record, lab: Lab) -> None:
+        started = time.monotonic()
+        self.emit("stage", record, {"stage": "placed"})
+        boxes = launch(self.settings, record.session_id, lab, lambda stage: self.emit("stage", record, {"stage": stage}),
+                       machinery=self.machinery, terminals=self.terminals)
+        self.emit("stage", record, {"stage": "shell"})
+        for number, machine in enumerate(lab.terminals):
+            self.terminals.open_terminal(self.settings, boxes[machine], number, START_ROWS, START_COLS)
+            self.emit("terminal", record, {"number": number, "machine": machine, "state": "open", "status": None})
+        record.state, record.boot_ms = "ready", round((time.monotonic() - started) * 1000)
+        self.records.save(record)
+        self._emit_ready(record)
+        self.on_check(record.session_id)
+
+    # --- everything later ---------------------------------------------------------------------------------
+
+    def open_terminal(self, session_id: Any, number: Any, machine: Any, rows: Any, cols: Any) -> None:
+        """Open (or find open) one more terminal and say so; one that can't be opened is said to be closed."""
+        protocol.terminal_id(session_id, number)
+        rows, cols = protocol.clamp_size(int(rows), int(cols))
+        with self.lock_of(session_id):
+            record = self.records.find(session_id)
+            if record is None or machine not in self.records.machines(session_id):
+                log.warning("no sandbox for a terminal session_id=%s machine=%r", session_id, machine)
+                return
+            box = self.machinery.find(self.settings, session_id, machine)
+            if box is not None:
+                self.terminals.open_terminal(self.settings, box, number, rows, cols)
+            self.emit("terminal", record, {"number": number, "machine": machine,
+                                           "state": "open" if box else "closed", "status": None})
+
+    def check(self, session_id: Any) -> None:
+        self.on_check(protocol.check_session_id(session_id))
+
+    def delete(self, session_id: Any, keep: Any) -> None:
+        """End a session on this host, whatever is left of it, and say ``removed``."""
+        session_id = protocol.check_session_id(session_id)
+        with self.lock_of(session_id):
+            record = self.records.find(session_id)
+            generation = record.generation if record else max(self.records.ended_generation(session_id), 0)
+            self._remove_machines(session_id, keep=bool(keep))
+            self.records.bury(session_id, generation)
+            self.outbox.emit("removed", session_id, {"kept": bool(keep), "generation": generation})
+        self.on_places_changed(0)
+
+    def report(self, session_id: Any) -> None:
+        """Say again how the session stands, for a site that may have missed it."""
+        session_id = protocol.check_session_id(session_id)
+        with self.lock_of(session_id):
+            record = self.records.find(session_id)
+            if record is None:
+                generation = max(self.records.ended_generation(session_id), 0)
+                self._emit_failed(session_id, generation, AgentError("lost", "this host knows no such session"))
+            else:
+                self._report_locked(record)
+
+    def recover(self) -> None:
+        """Carry on with every start that the death of the former process cut short."""
+        for record in self.records.all():
+            if record.state == "starting" and record.owner == "site":
+                log.info("carrying on session_id=%s", record.session_id)
+                self.create(record.session_id, record.generation, record.lab, record.resume)
+
+    def close_tap(self) -> None:
+        """Stop taking creates before one is put back, or it would come straight here again."""
+        self.on_places_changed(2.0)
+
+    # --- telling ------------------------------------------------------------------------------------------
+
+    def emit(self, kind: str, record: Record, payload: dict[str, Any]) -> None:
+        self.outbox.emit(kind, record.session_id, {**payload, "generation": record.generation})
+
+    def _emit_ready(self, record: Record) -> None:
+        self.emit("ready", record, {"boot_ms": record.boot_ms,
+                                    "facts": {"kernel": os.uname().release, **self.facts}})
+
+    def _emit_failed(self, session_id: str, generation: int, error: AgentError) -> None:
+        self.outbox.emit("failed", session_id, {"reason": error.reason, "generation": generation,
+                                                "detail": str(error)[:protocol.MAX_TEXT_CHARS]})
+
+    def _report_locked(self, record: Record) -> None:
+        if record.state == "starting":
+            self.emit("stage", record, {"stage": "placed"})
+            return
+        if record.state == "exited":
+            self._emit_failed(record.session_id, record.generation, AgentError("stopped", "exited before"))
+            return
+        self._emit_ready(record)
+        found = progress.load(self.records.progress_path(record.session_id))
+        for kind, texts, field in (("task_passed", found.passed, "saw"), ("task_pending", found.pending, "why"),
+                                   ("task_broken", found.broken, "why")):
+            for task, text in texts.items():
+                self.emit(kind, record, {"task": task, field: text})
+
+    # --- undoing ------------------------------------------------------------------------------------------
+
+    def _undo(self, record: Record, error: AgentError) -> None:
+        """Leave nothing of a failed start but the disk that a resume came for."""
+        log.warning("create failed session_id=%s reason=%s: %s", record.session_id, error.reason, error)
+        self._remove_machines(record.session_id, keep=record.resume)
+        self.records.bury(record.session_id, record.generation)
+        self._emit_failed(record.session_id, record.generation, error)
+        self.on_places_changed(0)
+
+    def _remove_machines(self, session_id: str, keep: bool) -> None:
+        for machine in self.records.machines(session_id):
+            self.machinery.delete(self.settings, session_id, machine, keep_disk=keep)
+        if keep:
+            self.records.keep_progress(session_id)
+        self.records.remove(session_id, keep)
+

@@ -1,0 +1,62 @@
+"""What the site may ask of this host: decode, call, done. The work is in ``sessions``.
+
+Started by ``python -m runtime_agent control``, which installs the Sessions object before the worker consumes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Reject
+
+from runtime_agent import protocol, settings
+from runtime_agent.capacity import HostFull
+from runtime_agent.celeryapp import make_app
+from runtime_agent.sessions import Sessions
+
+RESUME_RETRY_SECONDS = 2
+
+app = make_app(settings.current())
+
+
+class _Work:
+    """Where the control process puts the object that does the work."""
+
+    sessions: Sessions
+
+
+@app.task(name=protocol.TASK_CREATE, bind=True, max_retries=None)
+def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any = False) -> None:
+    try:
+        _Work.sessions.create(session_id, generation, lab, resume)
+    except HostFull:
+        if resume:  # its disk is here and nowhere else, so it waits in this host's own queue
+            raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
+        _Work.sessions.close_tap()
+        raise Reject("host-full", requeue=True) from None
+
+
+@app.task(name=protocol.TASK_OPEN_TERMINAL)
+def open_terminal(session_id: Any, number: Any, machine: Any, rows: Any, cols: Any) -> None:
+    _Work.sessions.open_terminal(session_id, number, machine, rows, cols)
+
+
+@app.task(name=protocol.TASK_CHECK)
+def check(session_id: Any) -> None:
+    _Work.sessions.check(session_id)
+
+
+@app.task(name=protocol.TASK_DELETE)
+def delete(session_id: Any, keep: Any = False) -> None:
+    _Work.sessions.delete(session_id, keep)
+
+
+@app.task(name=protocol.TASK_REPORT)
+def report(session_id: Any) -> None:
+    _Work.sessions.report(session_id)
+
+
+def install(sessions: Sessions) -> None:
+    """Give the tasks their Sessions; called once, before the worker starts."""
+    _Work.sessions = sessions
