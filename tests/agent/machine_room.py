@@ -1,0 +1,104 @@
+"""Stand-ins for ``sandbox`` and ``spawn``: the agent's sessions without a kernel behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from runtime_agent.capacity import Capacity
+from runtime_agent.errors import AgentError
+from runtime_agent.events import Outbox
+from runtime_agent.records import Records
+from runtime_agent.sessions import Sessions
+
+ALICE = "aaaaaaaa-0000-4000-8000-000000000001"
+BOB = "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+@dataclass
+class Box:
+    session_id: str
+    machine: str
+    kills: int = 0
+
+    def oom_kills(self) -> int:
+        return self.kills
+
+
+@dataclass
+class Answer:
+    status: int
+    output: bytes
+    timed_out: bool = False
+
+
+@dataclass
+class MachineRoom:
+    """Both modules in one: sandboxes are directories, scripts answer as the test has set ``answers``."""
+
+    sandboxes_dir: Path
+    boxes: dict[tuple[str, str], Box] = field(default_factory=dict)
+    created: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    opened: list[tuple[str, int]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    fails_with: Exception | None = None
+
+    def create(self, settings: Any, spec: Any, on_stage: Any) -> Box:
+        place = (spec.session_id, spec.machine)
+        on_stage("disk")
+        if self.fails_with:
+            (self.sandboxes_dir / spec.session_id / spec.machine).mkdir(parents=True, exist_ok=True)
+            raise self.fails_with
+        if place not in self.boxes:
+            self.created.append(place)
+            self.boxes[place] = Box(*place)
+            (self.sandboxes_dir / spec.session_id / spec.machine).mkdir(parents=True, exist_ok=True)
+        return self.boxes[place]
+
+    def delete(self, settings: Any, session_id: str, machine: str, keep_disk: bool = False) -> None:
+        self.boxes.pop((session_id, machine), None)
+        if keep_disk:
+            self.kept.append((session_id, machine))
+        directory = self.sandboxes_dir / session_id / machine
+        if directory.exists():
+            directory.rmdir()
+
+    def find(self, settings: Any, session_id: str, machine: str) -> Box | None:
+        return self.boxes.get((session_id, machine))
+
+    def open_terminal(self, settings: Any, box: Box, number: int, rows: int, cols: int) -> Any:
+        self.opened.append((box.session_id, number))
+        return SimpleNamespace(number=number)
+
+    def run(self, settings: Any, box: Box, argv: list[str], user: str, timeout: float, **_: Any) -> Answer:
+        if (box.session_id, box.machine) not in self.boxes:
+            raise AgentError("lost", "gone")
+        self.asked.append(argv[-1].rpartition("/")[2])
+        return self.answers.get(self.asked[-1], Answer(1, b"not yet\n"))
+
+
+def hall(tmp_path: Path, capacity: int = 4) -> tuple[Sessions, MachineRoom]:
+    """Sessions over a machine room, on a fresh state directory."""
+    settings = SimpleNamespace(agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here")
+    settings.content_dir.mkdir()
+    records = Records(settings.agent_dir)
+    room = MachineRoom(records.sandboxes_dir)
+    sessions = Sessions(settings, Outbox(settings.agent_dir / "outbox", "here"),
+                        Capacity(capacity, lambda: set(room.boxes)), records, machinery=room, terminals=room)
+    return sessions, room
+
+
+def told(sessions: Sessions) -> list[tuple[str, Any]]:
+    """(kind, the word that matters) of every event so far, in order; they are taken out."""
+    words = []
+    for path, event in sessions.outbox.waiting():
+        payload = event["payload"]
+        word = next((payload[key] for key in ("stage", "reason", "task", "state", "kept", "kills") if key in payload),
+                    None)
+        words.append((event["kind"], word))
+        path.unlink()
+    return words

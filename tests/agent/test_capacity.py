@@ -1,0 +1,90 @@
+"""Places on a host, and the tap on the shared queue."""
+
+import threading
+
+import pytest
+
+from runtime_agent import protocol
+from runtime_agent.capacity import Capacity, HostFull, QueueTap
+
+
+def test_places_are_counted_up_to_the_limit_and_not_beyond():
+    living = set()
+    capacity = Capacity(2, lambda: living)
+    with capacity.placed({("a", "box")}):
+        assert capacity.has_room()
+        with capacity.placed({("b", "box")}):
+            assert not capacity.has_room()
+            with pytest.raises(HostFull), capacity.placed({("c", "box")}):
+                pytest.fail("a third place was given")
+    assert capacity.used() == 0
+
+
+def test_a_sandbox_that_exists_keeps_its_place_after_its_create():
+    living = set()
+    capacity = Capacity(1, lambda: living)
+    with capacity.placed({("a", "box")}):
+        living.add(("a", "box"))
+        assert capacity.used() == 1
+    assert capacity.used() == 1
+    living.clear()
+    assert capacity.has_room()
+
+
+def test_all_machines_of_a_session_fit_or_none():
+    capacity = Capacity(2, lambda: {("a", "box")})
+    with pytest.raises(HostFull), capacity.placed({("b", "one"), ("b", "two")}):
+        pytest.fail("half a session was placed")
+    assert capacity.used() == 1
+
+
+def test_a_create_delivered_again_always_fits():
+    capacity = Capacity(1, lambda: {("a", "box")})
+    with capacity.placed({("a", "box")}):
+        assert capacity.used() == 1
+
+
+def test_a_failed_create_gives_its_place_back():
+    capacity = Capacity(1, lambda: set())
+    with pytest.raises(OSError, match="boom"), capacity.placed({("a", "box")}):
+        raise OSError("boom")
+    assert capacity.has_room()
+
+
+class Consumer:
+    """Stands where Celery's consumer does."""
+
+    def __init__(self):
+        self.queues = {protocol.QUEUE_SANDBOXES, "agent.here"}
+        self.task_consumer = self
+
+    def consuming_from(self, queue):
+        return queue in self.queues
+
+    def add_task_queue(self, queue):
+        self.queues.add(queue)
+
+    def cancel_task_queue(self, queue):
+        self.queues.discard(queue)
+
+    def call_soon(self, function, *arguments):
+        threading.Thread(target=function, args=arguments).start()
+
+
+def test_a_full_host_stops_taking_new_sandboxes_and_starts_again():
+    consumer, room = Consumer(), [False]
+    tap = QueueTap(consumer, lambda: room[0])
+    tap.sync(wait_seconds=5)
+    assert consumer.queues == {"agent.here"}
+    tap.sync(wait_seconds=5)
+    assert consumer.queues == {"agent.here"}
+    room[0] = True
+    tap.sync(wait_seconds=5)
+    assert consumer.queues == {protocol.QUEUE_SANDBOXES, "agent.here"}
+
+
+def test_a_worker_between_two_connections_is_left_alone():
+    consumer = Consumer()
+    consumer.task_consumer = None
+    QueueTap(consumer, lambda: False).sync(wait_seconds=5)
+    assert protocol.QUEUE_SANDBOXES in consumer.queues

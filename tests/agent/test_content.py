@@ -1,0 +1,163 @@
+"""Reading a published bundle: everything in it is held against this host's rules before root acts on it."""
+
+import dataclasses
+import os
+
+import pytest
+
+from runtime_agent import content
+from runtime_agent.errors import AgentError
+from tests.agent.labs import lab_document, publish, task
+
+BOUNDS = content.Bounds(memory_bytes=1 << 30, pids=512, cpus=2.0, disk_bytes=1 << 30, machines=2)
+
+
+def refused(tmp_path, reason, document=None, files=None):
+    digest = publish(tmp_path, document, files)
+    with pytest.raises(AgentError) as caught:
+        content.load_lab(tmp_path, digest, BOUNDS)
+    assert caught.value.reason == reason
+    return str(caught.value)
+
+
+def with_machine(**fields):
+    document = lab_document()
+    document["machines"]["box"].update(fields)
+    return document
+
+
+def test_a_good_bundle_is_read_whole(tmp_path):
+    lab = content.load_lab(tmp_path, publish(tmp_path), BOUNDS)
+    assert [item.id for item in lab.tasks] == ["one", "two", "three"]
+    assert lab.tasks[1].needs == ("one",)
+    assert lab.machines["box"].user == "student"
+    assert lab.steps == ("first", "second")
+    assert [block.step for block in lab.solutions] == ["first", "second"]
+
+
+@pytest.mark.parametrize("digest", [None, 7, "", "x" * 64, "../" + "a" * 61, "A" * 64, "a" * 63])
+def test_what_is_not_a_digest_never_reaches_the_disk(tmp_path, digest):
+    with pytest.raises(AgentError) as caught:
+        content.load_lab(tmp_path, digest, BOUNDS)
+    assert caught.value.reason == "unknown-lab"
+
+
+def test_a_digest_that_is_not_published_is_unknown(tmp_path):
+    with pytest.raises(AgentError) as caught:
+        content.load_lab(tmp_path, "a" * 64, BOUNDS)
+    assert caught.value.reason == "unknown-lab"
+
+
+def test_an_altered_check_is_noticed(tmp_path):
+    digest = publish(tmp_path)
+    (tmp_path / digest / "checks" / "one.sh").write_text("exit 0\n")
+    with pytest.raises(AgentError) as caught:
+        content.load_lab(tmp_path, digest, BOUNDS)
+    assert caught.value.reason == "unknown-lab"
+
+
+def test_an_added_file_is_noticed(tmp_path):
+    digest = publish(tmp_path)
+    (tmp_path / digest / "checks" / "extra.sh").write_text("exit 0\n")
+    with pytest.raises(AgentError):
+        content.load_lab(tmp_path, digest, BOUNDS)
+
+
+@pytest.mark.parametrize("make", [
+    lambda path: path.symlink_to("/etc/shadow"), lambda path: os.mkfifo(path)])
+def test_what_is_not_a_plain_file_is_refused(tmp_path, make):
+    digest = publish(tmp_path)
+    make(tmp_path / digest / "checks" / "odd")
+    with pytest.raises(AgentError) as caught:
+        content.load_lab(tmp_path, digest, BOUNDS)
+    assert caught.value.reason == "unknown-lab"
+
+
+def test_a_linked_folder_is_refused(tmp_path):
+    digest = publish(tmp_path)
+    (tmp_path / digest / "linked").symlink_to("/etc")
+    with pytest.raises(AgentError):
+        content.load_lab(tmp_path, digest, BOUNDS)
+
+
+def test_a_file_over_the_cap_is_refused(tmp_path):
+    at_cap = {"big": "x" * content.MAX_FILE_BYTES}
+    content.load_lab(tmp_path, publish(tmp_path, files=at_cap), BOUNDS)
+    refused(tmp_path, "unknown-lab", files={"big": "x" * (content.MAX_FILE_BYTES + 1)})
+
+
+@pytest.mark.parametrize(("field", "most"), [
+    ("memory_bytes", BOUNDS.memory_bytes), ("pids", BOUNDS.pids), ("cpus", BOUNDS.cpus),
+    ("disk_bytes", BOUNDS.disk_bytes)])
+def test_a_limit_is_allowed_up_to_the_bound_and_not_beyond(tmp_path, field, most):
+    content.load_lab(tmp_path, publish(tmp_path, with_machine(**{field: most})), BOUNDS)
+    assert field in refused(tmp_path, "bad-limit", with_machine(**{field: most + 1}))
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("memory_bytes", -1), ("memory_bytes", "256M"), ("memory_bytes", True), ("pids", 0), ("pids", None),
+    ("cpus", 0), ("cpus", float("nan")), ("cpus", "1"), ("disk_bytes", 1.5)])
+def test_a_limit_that_is_no_limit_is_refused(tmp_path, field, value):
+    refused(tmp_path, "bad-limit", with_machine(**{field: value}))
+
+
+def test_one_machine_too_many_is_refused(tmp_path):
+    machines = {name: lab_document()["machines"]["box"] for name in ("box", "two", "three")}
+    refused(tmp_path, "bad-limit", lab_document(machines=machines))
+    two = {name: machines[name] for name in ("box", "two")}
+    content.load_lab(tmp_path, publish(tmp_path, lab_document(machines=two)), BOUNDS)
+
+
+@pytest.mark.parametrize(("field", "value", "reason"), [
+    ("profile", "privileged", "unknown-profile"), ("image", "../base", "unknown-image"),
+    ("image", "", "unknown-image"), ("user", "root:0", "unknown-lab"), ("hostname", "a b", "unknown-lab")])
+def test_a_name_that_is_none_is_refused(tmp_path, field, value, reason):
+    refused(tmp_path, reason, with_machine(**{field: value}))
+
+
+def test_a_machine_name_that_climbs_is_refused(tmp_path):
+    document = lab_document(machines={"../x": lab_document()["machines"]["box"]})
+    refused(tmp_path, "unknown-lab", document)
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "checks/../lab.json", "checks/none.sh",
+                                  "checks//one.sh", "./checks/one.sh", 5])
+def test_a_check_is_a_file_of_its_bundle(tmp_path, path):
+    entry = task("one", "first", check={"run": path, "user": "root", "timeout": 5})
+    refused(tmp_path, "unknown-lab", lab_document(tasks=[entry]))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 61, "5", True])
+def test_a_check_has_a_bounded_time(tmp_path, timeout):
+    entry = task("one", "first", check={"run": "checks/one.sh", "user": "root", "timeout": timeout})
+    refused(tmp_path, "bad-limit", lab_document(tasks=[entry]))
+
+
+@pytest.mark.parametrize("tasks", [
+    [task("one", "nowhere")], [task("one", "first"), task("one", "second")],
+    [task("two", "first", needs=["one"]), task("one", "first")],
+    [task("one", "first", check={"facts": "processes"})], [task("one", "first", machine="other")]])
+def test_tasks_that_contradict_each_other_are_refused(tmp_path, tasks):
+    refused(tmp_path, "unknown-lab", lab_document(tasks=tasks))
+
+
+def test_another_format_is_refused(tmp_path):
+    refused(tmp_path, "unknown-lab", lab_document(format=2))
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{}", "not json", '{"format": 1}'])
+def test_a_lab_json_that_is_something_else_is_refused(tmp_path, text):
+    refused(tmp_path, "unknown-lab", files={"lab.json": text})
+
+
+def test_the_host_itself_bounds_memory_and_cores():
+    bounds = content.Bounds.of_this_host()
+    assert bounds.cpus == os.cpu_count()
+    assert bounds.memory_bytes <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert dataclasses.asdict(bounds)["machines"] == 4
+
+
+def test_the_digest_names_paths_and_bytes():
+    one = content.digest_of({"a": b"x", "b": b"y"})
+    assert one == content.digest_of({"b": b"y", "a": b"x"})
+    assert len({one, content.digest_of({"a": b"y", "b": b"x"}), content.digest_of({"a": b"x"})}) == 3

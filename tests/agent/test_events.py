@@ -1,0 +1,118 @@
+"""Events survive: an outage of the broker, a kill between two lines, two processes at once."""
+
+import threading
+
+import pytest
+
+from runtime_agent import events
+
+SESSION = "11111111-2222-3333-4444-555555555555"
+
+
+class Broker:
+    """Takes events while it is up."""
+
+    def __init__(self):
+        self.got, self.is_up, self.dies_after = [], True, None
+
+    def send(self, event):
+        if not self.is_up or len(self.got) == self.dies_after:
+            raise ConnectionError("broker is down")
+        self.got.append(event)
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    return events.Outbox(tmp_path / "outbox", "host-a")
+
+
+def test_events_are_sent_in_order_and_then_forgotten(outbox):
+    broker = Broker()
+    for stage in ("placed", "disk", "root"):
+        outbox.emit("stage", SESSION, {"stage": stage})
+    assert outbox.send_now(broker.send) == 3
+    assert [event["payload"]["stage"] for event in broker.got] == ["placed", "disk", "root"]
+    assert [event["seq"] for event in broker.got] == [1, 2, 3]
+    assert outbox.send_now(broker.send) == 0
+
+
+def test_an_event_has_exactly_the_fields_of_the_contract(outbox):
+    outbox.emit("removed", SESSION, {"kept": True})
+    [(_, event)] = outbox.waiting()
+    assert set(event) == {"event_id", "session_id", "seq", "host", "kind", "at", "payload"}
+    assert (event["host"], event["session_id"]) == ("host-a", SESSION)
+
+
+def test_an_outage_loses_nothing_and_keeps_the_order(outbox):
+    broker = Broker()
+    broker.dies_after = 2
+    for number in range(5):
+        outbox.emit("oom", SESSION, {"kills": number})
+    with pytest.raises(ConnectionError):
+        outbox.send_now(broker.send)
+    broker.dies_after = None
+    outbox.send_now(broker.send)
+    assert [event["payload"]["kills"] for event in broker.got] == [0, 1, 2, 3, 4]
+
+
+def test_a_new_process_sends_what_the_old_one_left_and_counts_on(outbox, tmp_path):
+    outbox.emit("stage", SESSION, {"stage": "placed"})
+    reborn, broker = events.Outbox(tmp_path / "outbox", "host-a"), Broker()
+    reborn.emit("stage", SESSION, {"stage": "disk"})
+    reborn.send_now(broker.send)
+    assert [event["seq"] for event in broker.got] == [1, 2]
+
+
+def test_the_number_is_not_used_again_when_all_has_been_sent(outbox, tmp_path):
+    outbox.emit("stage", SESSION, {"stage": "placed"})
+    outbox.send_now(Broker().send)
+    events.Outbox(tmp_path / "outbox", "host-a").emit("stage", SESSION, {"stage": "disk"})
+    assert [event["seq"] for _, event in outbox.waiting()] == [2]
+
+
+def test_what_died_between_send_and_removal_is_sent_again_under_the_same_id(outbox):
+    broker = Broker()
+    outbox.emit("stage", SESSION, {"stage": "placed"})
+    [(_, event)] = outbox.waiting()
+    broker.send(event)  # and here the process died
+    outbox.send_now(broker.send)
+    assert broker.got[0]["event_id"] == broker.got[1]["event_id"]
+
+
+def test_threads_never_share_a_number(outbox):
+    threads = [threading.Thread(target=lambda: [outbox.emit("oom", SESSION, {}) for _ in range(20)])
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [event["seq"] for _, event in outbox.waiting()] == list(range(1, 81))
+
+
+def test_a_kind_nobody_knows_is_a_bug_here_and_not_there(outbox):
+    with pytest.raises(ValueError, match="not an event kind"):
+        outbox.emit("taskpassed", SESSION, {})
+
+
+def test_the_thread_tries_again_when_the_broker_is_back(outbox, monkeypatch):
+    monkeypatch.setattr(events, "RETRY_SECONDS", 0.01)
+    broker, stopped = Broker(), threading.Event()
+    broker.is_up = False
+    sent = threading.Event()
+
+    def send(event):
+        try:
+            broker.send(event)
+        except ConnectionError:
+            broker.is_up = True
+            raise
+        sent.set()
+
+    thread = threading.Thread(target=events.run, args=(outbox, send, stopped, (ConnectionError,)))
+    thread.start()
+    outbox.emit("stage", SESSION, {"stage": "placed"})
+    assert sent.wait(5)
+    stopped.set()
+    outbox.wake.set()
+    thread.join(5)
+    assert not thread.is_alive()
