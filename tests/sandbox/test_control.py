@@ -1,0 +1,253 @@
+"""The control worker over a real broker and real sandboxes: messages in, events out, and kills in between."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import time
+import uuid
+
+import pytest
+from celery import Celery
+from kombu import Connection
+
+from runtime_agent import protocol, sandbox, settings, spawn
+from runtime_agent.celeryapp import broker_url
+from runtime_agent.keyboard import Keyboard
+from tests.agent.labs import lab_document, publish
+from tests.instance import CACHE, Instance, wait_until
+
+pytestmark = pytest.mark.sandbox
+
+
+class Site:
+    """What the web side is to the agent: it sends messages and reads queue ``web``."""
+
+    def __init__(self, instance: Instance):
+        self.instance = instance
+        self.settings = settings.load(instance.environment)
+        url = broker_url(self.settings.redis_url)
+        self.app = Celery("site", broker=url, set_as_current=False)
+        self.connection = Connection(url)
+        self.events: list[dict] = []
+        self.lab = publish(self.settings.content_dir, lab_document())
+
+    def create(self, session_id: str, lab: str | None = None, generation: int = 1) -> None:
+        self.app.send_task(protocol.TASK_CREATE, queue=protocol.QUEUE_SANDBOXES, kwargs={
+            "session_id": session_id, "generation": generation, "lab": lab or self.lab, "resume": False})
+
+    def tell(self, task: str, **arguments) -> None:
+        self.app.send_task(task, queue=protocol.agent_queue(self.settings.host), kwargs=arguments)
+
+    def delete(self, session_id: str) -> None:
+        self.tell(protocol.TASK_DELETE, session_id=session_id, keep=False)
+
+    def of(self, session_id: str, kind: str | None = None) -> list[dict]:
+        """Events of one session that have arrived so far, in order of arrival."""
+        self._receive()
+        return [event for event in self.events if event["session_id"] == session_id
+                and kind in (None, event["kind"])]
+
+    def wait_for(self, session_id: str, kind: str, count: int = 1, seconds: float = 20, **payload) -> dict:
+        """The ``count``-th event of a kind whose payload has these values; AssertionError with the log if late."""
+        def found():
+            events = [event for event in self.of(session_id, kind)
+                      if payload.items() <= event["payload"].items()]
+            return events[count - 1] if len(events) >= count else None
+        try:
+            return wait_until(found, seconds, f"{kind} {payload}")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; got {self.of(session_id)}\n{self.instance.log('control')}") from None
+
+    def _receive(self) -> None:
+        with contextlib.suppress(queue.Empty), self.connection.SimpleQueue(protocol.QUEUE_WEB) as inbox:
+            while True:
+                message = inbox.get(block=False)
+                self.events.append(message.payload[1])
+                message.ack()
+
+    def places(self) -> set[str]:
+        return {box.session_id for box in sandbox.living(self.settings)}
+
+
+@contextlib.contextmanager
+def agent(tmp_path, **environment):
+    """A private Redis and a control worker; every sandbox that is left at the end is deleted."""
+    instance = Instance(tmp_path, **environment)
+    for folder in ("redis", "content", "agent"):
+        (instance.state / folder).mkdir(parents=True)
+    instance.run.mkdir(parents=True)
+    assert (CACHE / "agent" / "images").is_dir(), f"no images under {CACHE}: sudo ./lab test builds them"
+    (instance.state / "agent" / "images").symlink_to(CACHE / "agent" / "images")
+    try:
+        instance.start("redis", "control")
+        site = Site(instance)
+        yield site
+        for session_id in {*site.places(), *(event["session_id"] for event in site.events)}:
+            site.delete(session_id)
+        wait_until(lambda: not site.places(), 20, "the last sandbox to go")
+    finally:
+        instance.stop()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with agent(tmp_path_factory.mktemp("control")) as started:
+        yield started
+
+
+@pytest.fixture
+def session_id():
+    return str(uuid.uuid4())
+
+
+@contextlib.contextmanager
+def keyboard(site: Site, session_id: str, number: int = 0):
+    """Somebody at a terminal of the session; its descriptor is a duplicate, so the terminal outlives them."""
+    box = sandbox.find(site.settings, session_id, "box")
+    master = spawn.adopt(spawn.open_terminal(site.settings, box, number, 24, 80))
+    try:
+        yield Keyboard(master)
+    finally:
+        os.close(master)
+
+
+def test_a_click_becomes_a_shell_and_a_command_a_passed_task(site, session_id):
+    site.create(session_id)
+    site.wait_for(session_id, "ready")
+    stages = [event["payload"]["stage"] for event in site.of(session_id, "stage")]
+    assert stages == [stage for stage in protocol.STAGES if stage in stages]
+    assert {"placed", "disk", "shell"} <= set(stages)
+    with keyboard(site, session_id) as hands:
+        hands.wait_ready(0, 10)
+        hands.type_line("echo $((6*7)); id -un", 10)
+        assert b"42" in hands.screen
+        assert b"student" in hands.screen
+        hands.type_line("touch /tmp/one", 10)
+        site.tell(protocol.TASK_CHECK, session_id=session_id)
+        assert site.wait_for(session_id, "task_passed", task="one")["payload"]["saw"] == "saw one"
+        hands.type_line("touch /tmp/two", 10)
+        site.tell(protocol.TASK_CHECK, session_id=session_id)
+        site.wait_for(session_id, "task_passed", task="two")
+        site.wait_for(session_id, "task_pending", task="three", why="no three")
+    sequence = [event["seq"] for event in site.of(session_id)]
+    assert sequence == sorted(set(sequence))
+
+
+def test_a_broken_shell_cannot_break_the_check(site, session_id):
+    document = lab_document()
+    document["machines"]["box"]["user"] = "root"
+    site.create(session_id, publish(site.settings.content_dir, document))
+    site.wait_for(session_id, "ready")
+    with keyboard(site, session_id) as hands:
+        hands.wait_ready(0, 10)
+        hands.type_line("touch /tmp/one; rm -f /bin/sh /bin/dash /bin/bash /bin/test; echo gone", 10)
+    site.tell(protocol.TASK_CHECK, session_id=session_id)
+    site.wait_for(session_id, "task_passed", task="one")
+
+
+def test_the_same_create_twice_makes_one_sandbox(site, session_id):
+    site.create(session_id)
+    site.create(session_id)
+    site.wait_for(session_id, "ready", count=2)
+    assert len(site.of(session_id, "terminal")) == 1
+    assert [box.machine for box in sandbox.living(site.settings) if box.session_id == session_id] == ["box"]
+
+
+def test_delete_twice_leaves_nothing_and_says_removed_twice(site, session_id):
+    site.create(session_id)
+    site.wait_for(session_id, "ready")
+    box = sandbox.find(site.settings, session_id, "box")
+    site.delete(session_id)
+    site.delete(session_id)
+    site.wait_for(session_id, "removed", count=2)
+    assert not os.path.exists(f"/proc/{box.init_pid}")
+    assert not (site.settings.agent_dir / "sandboxes" / session_id).exists()
+    with open("/proc/mounts") as mounts:
+        assert session_id not in mounts.read()
+
+
+@pytest.mark.parametrize(("fields", "reason"), [
+    ({"image": "no-such-image"}, "unknown-image"), ({"profile": "privileged"}, "unknown-profile"),
+    ({"memory_bytes": 1 << 50}, "bad-limit")])
+def test_a_lab_that_asks_for_what_there_is_not_is_refused_with_its_reason(site, session_id, fields, reason):
+    document = lab_document()
+    document["machines"]["box"].update(fields)
+    site.create(session_id, publish(site.settings.content_dir, document))
+    assert site.wait_for(session_id, "failed")["payload"]["reason"] == reason
+    assert not (site.settings.agent_dir / "sandboxes" / session_id).exists()
+
+
+def test_an_unknown_lab_is_refused(site, session_id):
+    site.create(session_id, "0" * 64)
+    assert site.wait_for(session_id, "failed")["payload"]["reason"] == "unknown-lab"
+
+
+def test_a_first_process_that_is_killed_is_told(site, session_id):
+    site.create(session_id)
+    site.wait_for(session_id, "ready")
+    os.kill(sandbox.find(site.settings, session_id, "box").init_pid, 9)
+    wait_until(lambda: sandbox.find(site.settings, session_id, "box") is None, 10, "the sandbox to be seen gone")
+    site.tell(protocol.TASK_CHECK, session_id=session_id)
+    site.wait_for(session_id, "exited", machine="box")
+
+
+def test_an_orphan_is_reaped_and_its_neighbour_is_not(site, session_id):
+    neighbour = str(uuid.uuid4())
+    for name in (session_id, neighbour):
+        site.create(name)
+        site.wait_for(name, "ready")
+    directory = site.settings.agent_dir / "sandboxes" / session_id
+    (directory / "session.json").unlink()
+    os.utime(directory, (0, 0))
+    site.instance.kill("control")
+    site.instance.start("control")  # the reaper looks at once, and then every minute
+    wait_until(lambda: session_id not in site.places(), 30, "the orphan to be reaped")
+    assert neighbour in site.places()
+
+
+def test_a_killed_control_worker_costs_nobody_their_session(site, session_id):
+    site.create(session_id)
+    site.wait_for(session_id, "ready")
+    with keyboard(site, session_id) as hands:
+        hands.wait_ready(0, 10)
+        hands.type_line("remember=me", 10)
+        site.instance.kill("control")
+        hands.type_line("touch /tmp/one; echo still-$remember", 10)
+        assert b"still-me" in hands.screen
+        site.tell(protocol.TASK_REPORT, session_id=session_id)
+        site.instance.start("control")
+        site.wait_for(session_id, "ready", count=2)
+        site.tell(protocol.TASK_CHECK, session_id=session_id)
+        site.wait_for(session_id, "task_passed", task="one")
+        hands.type_line("echo after-$remember", 10)
+        assert b"after-me" in hands.screen
+
+
+def test_a_killed_broker_loses_no_event(site, session_id):
+    site.create(session_id)
+    site.wait_for(session_id, "ready")
+    outbox = site.settings.agent_dir / "outbox"
+    site.instance.kill("redis")
+    os.kill(sandbox.find(site.settings, session_id, "box").init_pid, 9)
+    wait_until(lambda: any(outbox.glob("*.json")), 40, "the timer to see the end and put an event by")
+    site.instance.start("redis")
+    site.wait_for(session_id, "exited", seconds=30)
+    assert len(site.of(session_id, "exited")) == 1
+
+
+def test_a_full_host_lets_creates_wait_and_takes_them_in_their_order(tmp_path):
+    with agent(tmp_path, BULKHEAD_CAPACITY="1") as site:
+        first, second, third = (str(uuid.uuid4()) for _ in range(3))
+        site.create(first)
+        site.wait_for(first, "ready")
+        site.create(second)
+        time.sleep(1)  # a create that a full host took wrongly would be there by now
+        assert site.of(second) == []
+        assert site.places() == {first}
+        site.create(third)
+        for done, following in ((first, second), (second, third)):
+            site.delete(done)
+            site.wait_for(following, "ready")
+            assert site.places() == {following}
