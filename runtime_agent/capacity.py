@@ -1,8 +1,10 @@
 """How many sandboxes this host carries, and the tap on the queue ``sandboxes`` that follows from it.
 
-A place is taken from the moment a create is accepted until its sandbox is gone from the disk. While every place
-is taken, the worker does not consume ``sandboxes``, so that queue is where students wait and other hosts can
-take them. At most a handful of messages (the prefetch) slip through in between; they are put back at the head.
+A place is taken from the moment a create message arrives until its sandbox is gone from the disk. While every
+place is taken, the worker does not consume ``sandboxes``: that queue is where students wait, in their order, and
+where other hosts can take them. The tap is closed in the very turn of the worker's loop that received the last
+create there is room for; closing it when the create is *worked* would be too late, because by then Celery has
+fetched several more, and putting them back shuffles the queue (measured: 0, 4, 6, 3 instead of 0, 1, 2, 3).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from runtime_agent import protocol
+from runtime_agent.errors import AgentError
 
 Place = tuple[str, str]
 """(session id, machine)"""
@@ -29,6 +32,8 @@ class Capacity:
         self.limit = limit
         self._living = living
         self._placing: set[Place] = set()
+        self._arrived = 0
+        self._refused_at: int | None = None
         self._lock = threading.Lock()
 
     def used(self) -> int:
@@ -36,18 +41,39 @@ class Capacity:
             return len(self._taken())
 
     def has_room(self) -> bool:
-        return self.used() < self.limit
+        """Is there a place that nothing is on its way to? After a refusal, not before a place has come free:
+        a session of two machines does not fit into one place, however often it is asked."""
+        with self._lock:
+            taken = len(self._taken())
+            if self._refused_at is not None and taken < self._refused_at:
+                self._refused_at = None
+            return self._refused_at is None and taken + self._arrived < self.limit
+
+    def note_arrived(self) -> None:
+        """A create has been received and is not yet being worked."""
+        with self._lock:
+            self._arrived += 1
+
+    def note_begun(self) -> None:
+        """It is being worked now, and will take its places by ``placed``."""
+        with self._lock:
+            self._arrived = max(0, self._arrived - 1)
 
     @contextmanager
     def placed(self, places: Iterable[Place]) -> Iterator[None]:
-        """Hold ``places`` while their sandboxes are being made. Raises HostFull if they don't all fit.
+        """Hold ``places`` while their sandboxes are being made. Raises HostFull if they don't all fit now, and
+        AgentError("bad-limit") if they never will.
 
         Places that are taken by the same session already are not counted twice: a create that is delivered
         again always fits.
         """
         wanted = set(places)
+        if len(wanted) > self.limit:
+            raise AgentError("bad-limit", f"{len(wanted)} machines, this host carries {self.limit}")
         with self._lock:
-            if len(self._taken() | wanted) > self.limit and not wanted <= self._taken():
+            taken = self._taken()
+            if len(taken | wanted) > self.limit and not wanted <= taken:
+                self._refused_at = len(taken)
                 raise HostFull
             self._placing |= wanted
         try:
@@ -73,16 +99,21 @@ class QueueTap:
     def sync(self, wait_seconds: float = 0.0) -> None:
         """Consume if there is room, else stop. With ``wait_seconds``, return once the loop has done so."""
         done = threading.Event()
-        self._consumer.call_soon(self._turn, self._has_room(), done)
+        self._consumer.call_soon(self._sync_in_loop, done)
         if wait_seconds:
             done.wait(wait_seconds)
 
-    def _turn(self, is_open: bool, done: threading.Event) -> None:
+    def sync_now(self) -> None:
+        """The same, for callers in the worker's loop itself."""
         task_consumer = self._consumer.task_consumer
-        if task_consumer is not None:
-            consuming = task_consumer.consuming_from(protocol.QUEUE_SANDBOXES)
-            if is_open and not consuming:
-                self._consumer.add_task_queue(protocol.QUEUE_SANDBOXES)
-            elif consuming and not is_open:
-                self._consumer.cancel_task_queue(protocol.QUEUE_SANDBOXES)
+        if task_consumer is None:  # between two connections; it consumes everything when it is back
+            return
+        is_open, consuming = self._has_room(), task_consumer.consuming_from(protocol.QUEUE_SANDBOXES)
+        if is_open and not consuming:
+            self._consumer.add_task_queue(protocol.QUEUE_SANDBOXES)
+        elif consuming and not is_open:
+            self._consumer.cancel_task_queue(protocol.QUEUE_SANDBOXES)
+
+    def _sync_in_loop(self, done: threading.Event) -> None:
+        self.sync_now()
         done.set()

@@ -36,7 +36,8 @@ def make_app(settings: Settings) -> Celery:
         task_default_queue=protocol.agent_queue(settings.host), task_create_missing_queues=True,
         task_acks_late=True, task_reject_on_worker_lost=True, worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_hijack_root_logger=False, worker_enable_remote_control=False, worker_send_task_events=False,
+        worker_hijack_root_logger=False, worker_redirect_stdouts=False,
+        worker_enable_remote_control=False, worker_send_task_events=False,
         broker_connection_retry_on_startup=True, broker_connection_max_retries=None,
         broker_connection_timeout=3, broker_transport_options=TRANSPORT, task_publish_retry=False)
     return app

@@ -27,6 +27,7 @@ from runtime_agent.progress import Progress
 from runtime_agent.records import SITE, Record
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
+from runtime_agent.terminal import Terminal
 
 DEBOUNCE_SECONDS = 0.15
 TIMER_SECONDS = 15.0
@@ -55,7 +56,7 @@ class Examiner:
         boxes = {machine: self.machinery.find(self.settings, session_id, machine) for machine in lab.machines}
         if gone := [machine for machine, box in boxes.items() if box is None]:
             return [("exited", {"machine": gone[0], "status": -1})]
-        news = self._memory_kills(boxes, found)
+        news = self._memory_kills(boxes, found) + self._closed_terminals(boxes, found)
         looked_at: set[str] = set()
         while due := [task for task in found.due(lab) if task.id not in looked_at]:
             for task in due:
@@ -67,6 +68,16 @@ class Examiner:
         kills = {machine: box.oom_kills() for machine, box in boxes.items()}
         return [("oom", {"machine": machine, "kills": count}) for machine, count in kills.items()
                 if found.note_oom_kills(machine, count)]
+
+    def _closed_terminals(self, boxes: dict[str, Any], found: Progress) -> list[News]:
+        news: list[News] = []
+        for machine, box in boxes.items():
+            for number, entry in box.state.get("terminals", {}).items():
+                terminal = Terminal.from_state(entry)
+                if not terminal.is_alive() and found.note_closed(number, terminal.conmon_pid):
+                    news.append(("terminal", {"number": int(number), "machine": machine, "state": "closed",
+                                              "status": terminal.exit_status()}))
+        return news
 
     def _examine(self, box: Any, task: Task, found: Progress) -> list[News]:
         has_passed, text = self.ask(box, task.check)

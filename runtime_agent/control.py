@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import task_received, worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, tasks
@@ -64,7 +64,7 @@ class Control:
                 "warm": self.settings.warm, **self.facts}
 
     def _places(self) -> set[tuple[str, str]]:
-        return {(box.session_id, box.machine) for box in sandbox.living(self.settings)}
+        return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}
 
     def _start_threads(self) -> None:
         settings, stopped = self.settings, self.stopped
@@ -83,8 +83,15 @@ class Control:
         """The consumer exists only now; from here on the tap follows the room there is."""
         tap = QueueTap(sender, self.capacity.has_room)
         self.sessions.on_places_changed = tap.sync
+        task_received.connect(lambda request, **_: self._has_arrived(request.name, tap), weak=False)
         self._thread("tap", lambda: keep_in_step(tap, self.stopped))
         log.info("control ready host=%s capacity=%d", self.settings.host, self.settings.capacity)
+
+    def _has_arrived(self, task_name: str, tap: QueueTap) -> None:
+        """Runs in the worker's loop, before it can fetch another message."""
+        if task_name == protocol.TASK_CREATE:
+            self.capacity.note_arrived()
+            tap.sync_now()
 
     def _worker_stops(self, **_: Any) -> None:
         self.stopped.set()

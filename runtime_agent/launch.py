@@ -58,8 +58,8 @@ def _run_setup(settings: Settings, box: Any, lab: Lab, path: str, terminals: Mod
         raise AgentError("setup-failed", f"{path}: status {result.status}, {last_line(result.output)}")
 
 
-def last_line(output: bytes) -> str:
+def last_line(output: str) -> str:
     """The last line that a script printed, fit to be shown: no control characters, bounded."""
-    lines = output.decode(errors="replace").strip().splitlines()
+    lines = output.strip().splitlines()
     text = "".join(character for character in (lines[-1] if lines else "") if character.isprintable())
     return text[:protocol.MAX_TEXT_CHARS]

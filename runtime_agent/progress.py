@@ -21,6 +21,8 @@ class Progress:
     pending: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     oom_kills: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, int] = field(default_factory=dict)
+    """Terminal number -> the pid of its dead conmon: a terminal opened again under the number is another one."""
 
     def note_passed(self, task_id: str, saw: str) -> bool:
         """Passed is final: a student who later undoes the work has still done it."""
@@ -46,6 +48,11 @@ class Progress:
     def note_oom_kills(self, machine: str, kills: int) -> bool:
         is_news = kills > self.oom_kills.get(machine, 0)
         self.oom_kills[machine] = kills
+        return is_news
+
+    def note_closed(self, number: str, conmon_pid: int) -> bool:
+        is_news = self.closed.get(number) != conmon_pid
+        self.closed[number] = conmon_pid
         return is_news
 
     def open_step(self, lab: Lab) -> str | None:

@@ -28,6 +28,7 @@ class _Work:
 
 @app.task(name=protocol.TASK_CREATE, bind=True, max_retries=None)
 def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any = False) -> None:
+    _Work.sessions.capacity.note_begun()
     try:
         _Work.sessions.create(session_id, generation, lab, resume)
     except HostFull:

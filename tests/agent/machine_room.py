@@ -22,6 +22,11 @@ class Box:
     session_id: str
     machine: str
     kills: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Any:
+        return SimpleNamespace(session_id=self.session_id, machine=self.machine)
 
     def oom_kills(self) -> int:
         return self.kills
@@ -30,7 +35,7 @@ class Box:
 @dataclass
 class Answer:
     status: int
-    output: bytes
+    output: str
     timed_out: bool = False
 
 
@@ -78,7 +83,7 @@ class MachineRoom:
         if (box.session_id, box.machine) not in self.boxes:
             raise AgentError("lost", "gone")
         self.asked.append(argv[-1].rpartition("/")[2])
-        return self.answers.get(self.asked[-1], Answer(1, b"not yet\n"))
+        return self.answers.get(self.asked[-1], Answer(1, "not yet\n"))
 
 
 def hall(tmp_path: Path, capacity: int = 4) -> tuple[Sessions, MachineRoom]:

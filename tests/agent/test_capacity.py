@@ -6,6 +6,7 @@ import pytest
 
 from runtime_agent import protocol
 from runtime_agent.capacity import Capacity, HostFull, QueueTap
+from runtime_agent.errors import AgentError
 
 
 def test_places_are_counted_up_to_the_limit_and_not_beyond():
@@ -49,6 +50,31 @@ def test_a_failed_create_gives_its_place_back():
     with pytest.raises(OSError, match="boom"), capacity.placed({("a", "box")}):
         raise OSError("boom")
     assert capacity.has_room()
+
+
+def test_a_create_on_its_way_counts_until_it_takes_its_place():
+    capacity = Capacity(1, lambda: set())
+    capacity.note_arrived()
+    assert not capacity.has_room()
+    capacity.note_begun()
+    assert capacity.has_room()
+
+
+def test_after_a_refusal_there_is_no_room_until_a_place_comes_free():
+    living = {("a", "box")}
+    capacity = Capacity(2, lambda: living)
+    assert capacity.has_room()
+    with pytest.raises(HostFull), capacity.placed({("b", "one"), ("b", "two")}):
+        pytest.fail("two machines were put into one place")
+    assert not capacity.has_room()
+    living.clear()
+    assert capacity.has_room()
+
+
+def test_a_session_that_can_never_fit_is_refused_for_good():
+    with pytest.raises(AgentError) as caught, Capacity(1, lambda: set()).placed({("b", "one"), ("b", "two")}):
+        pytest.fail("two machines were put on a host for one")
+    assert caught.value.reason == "bad-limit"
 
 
 class Consumer:

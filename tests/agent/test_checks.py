@@ -24,7 +24,7 @@ def scene(tmp_path):
 
 
 def passes(*names):
-    return {f"{name}.sh": Answer(0, f"saw {name}\n".encode()) for name in names}
+    return {f"{name}.sh": Answer(0, f"saw {name}\n") for name in names}
 
 
 def test_only_tasks_of_the_open_step_whose_needs_are_met_are_asked(scene):
@@ -58,7 +58,7 @@ def test_a_later_step_is_not_asked_before_its_turn(scene):
 
 def test_the_same_answer_is_told_once_and_another_again(scene):
     sessions, room, checker = scene
-    for text in (b"no file\n", b"no file\n", b"it is empty\n"):
+    for text in ("no file\n", "no file\n", "it is empty\n"):
         room.answers["one.sh"] = Answer(1, text)
         checker.look_now(ALICE)
     assert told(sessions) == [("task_pending", "one")] * 2
@@ -87,7 +87,7 @@ def test_progress_outlives_the_process(scene, tmp_path):
 
 def test_a_check_that_takes_too_long_says_so(scene):
     sessions, room, checker = scene
-    room.answers["one.sh"] = Answer(137, b"half a li", timed_out=True)
+    room.answers["one.sh"] = Answer(137, "half a li", timed_out=True)
     checker.look_now(ALICE)
     [(_, event)] = sessions.outbox.waiting()
     assert event["payload"]["why"] == "the check took longer than 5 s"
@@ -132,10 +132,21 @@ def test_a_stranger_or_a_deleted_session_is_not_looked_at(scene):
 
 
 @pytest.mark.parametrize(("output", "line"), [
-    (b"", ""), (b"first\nlast\n", "last"), (b"a\n\n\n", "a"), (b"\x1b[31mred\x07\n", "[31mred"),
-    (b"\xff\xfe\n", "\ufffd\ufffd"), (b"x" * 3000, "x" * 2000), ("Größe\n".encode(), "Größe")])
+    ("", ""), ("first\nlast\n", "last"), ("a\n\n\n", "a"), ("\x1b[31mred\x07\n", "[31mred"),
+    ("x" * 3000, "x" * 2000), ("Größe\n", "Größe")])
 def test_the_last_line_is_made_fit_to_be_shown(output, line):
     assert last_line(output) == line
+
+
+def test_a_terminal_that_ended_is_told_once_and_its_successor_again(scene):
+    sessions, room, checker = scene
+    entry = {"conmon_pid": 4194998, "conmon_start_ticks": 1, "parked_fd": 101, "pid": 1, "machine": "box",
+             "opened_at": 0.0, "exit_dir": "/nowhere", "container": "c"}
+    room.boxes[(ALICE, "box")].state = {"terminals": {"0": entry}}
+    for pid in (4194998, 4194998, 4194997):
+        entry["conmon_pid"] = pid
+        checker.look_now(ALICE)
+    assert [word for word in told(sessions) if word[0] == "terminal"] == [("terminal", "closed")] * 2
 
 
 class Clock:

@@ -136,7 +136,7 @@ def test_a_resume_that_fails_keeps_the_disk(site):
 def test_a_setup_that_fails_is_a_failed_session_with_its_last_line(site):
     sessions, room, _ = site
     lab = publish(sessions.settings.content_dir, lab_document(setup={"box": "setup.sh"}), {"setup.sh": "false"})
-    room.answers["-eu"] = Answer(1, b"starting\nno such user: carol\n")
+    room.answers["-eu"] = Answer(1, "starting\nno such user: carol\n")
     sessions.create(ALICE, 1, lab, False)
     event = list(sessions.outbox.waiting())[-1][1]
     assert event["payload"]["reason"] == "setup-failed"
