@@ -5,6 +5,7 @@ Started by ``python -m runtime_agent control``, which installs the Sessions obje
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery import Task
@@ -17,7 +18,7 @@ from runtime_agent.sessions import Sessions
 
 RESUME_RETRY_SECONDS = 2
 
-app = make_app(settings.current())
+app = make_app(settings.load(os.environ))
 
 
 class _Work:

@@ -122,6 +122,15 @@ def test_a_sandbox_that_is_gone_is_told_once_and_asked_no_more(scene):
     assert room.asked == []
 
 
+def test_a_lab_tests_own_session_is_left_to_the_lab_test(scene):
+    sessions, room, checker = scene
+    record = sessions.records.find(ALICE)
+    record.owner = "labtest:1"
+    sessions.records.save(record)
+    checker.look_now(ALICE)
+    assert room.asked == []
+
+
 def test_a_stranger_or_a_deleted_session_is_not_looked_at(scene):
     sessions, room, checker = scene
     checker.look_now(BOB)
