@@ -1,0 +1,52 @@
+// Builds static/dist from static/src and the npm packages: bundles, fonts and one SVG sprite of the icons
+// the templates name. Run by `npm run build`; nothing it writes is committed, file names get their hashes
+// from collectstatic.
+import { build } from "esbuild";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(here);
+const outdir = join(here, "dist");
+const ICON_USE = /(?:_icon\.html" with name="|#icon-)([a-z0-9-]+)"/g;
+
+async function* filesUnder(folder, ending) {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesUnder(path, ending);
+    else if (entry.name.endsWith(ending)) yield path;
+  }
+}
+
+// The icons are found in the templates, so a sprite never carries one that no page shows.
+async function iconNames() {
+  const names = new Set(["check", "copy"]);
+  for await (const path of filesUnder(join(root, "templates"), ".html")) {
+    for (const [, name] of (await readFile(path, "utf8")).matchAll(ICON_USE)) names.add(name);
+  }
+  return [...names].sort();
+}
+
+async function symbol(name) {
+  const svg = await readFile(join(root, "node_modules/lucide-static/icons", `${name}.svg`), "utf8");
+  const shapes = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
+  return `<symbol id="${name}" viewBox="0 0 24 24">${shapes.replace(/\s+/g, " ").trim()}</symbol>`;
+}
+
+async function writeSprite() {
+  const symbols = await Promise.all((await iconNames()).map(symbol));
+  const text = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`;
+  await writeFile(join(outdir, "icons.svg"), text);
+}
+
+const common = { bundle: true, minify: true, outdir, logLevel: "info", legalComments: "linked" };
+const source = (name) => join(here, "src", name);
+
+await rm(outdir, { recursive: true, force: true });
+await mkdir(outdir, { recursive: true });
+await build({ ...common, entryPoints: [source("js/site.js"), source("js/theme-early.js"), source("js/lab.js")],
+  format: "esm", target: "es2022" });
+await build({ ...common, entryPoints: [source("css/site.css"), source("css/lab.css")],
+  loader: { ".woff2": "file" }, assetNames: "fonts/[name]", target: ["chrome111", "firefox113", "safari16.4"] });
+await writeSprite();
