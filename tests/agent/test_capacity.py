@@ -45,6 +45,12 @@ def test_a_create_delivered_again_always_fits():
         assert capacity.used() == 1
 
 
+def test_it_fits_even_where_the_limit_has_been_lowered_since():
+    capacity = Capacity(1, lambda: {("a", "box"), ("b", "box")})
+    with capacity.placed({("a", "box")}):
+        assert not capacity.has_room()
+
+
 def test_a_failed_create_gives_its_place_back():
     capacity = Capacity(1, lambda: set())
     with pytest.raises(OSError, match="boom"), capacity.placed({("a", "box")}):

@@ -68,7 +68,7 @@ class Site:
                 message.ack()
 
     def places(self) -> set[str]:
-        return {box.session_id for box in sandbox.living(self.settings)}
+        return {box.spec.session_id for box in sandbox.living(self.settings)}
 
 
 @contextlib.contextmanager
@@ -152,7 +152,8 @@ def test_the_same_create_twice_makes_one_sandbox(site, session_id):
     site.create(session_id)
     site.wait_for(session_id, "ready", count=2)
     assert len(site.of(session_id, "terminal")) == 1
-    assert [box.machine for box in sandbox.living(site.settings) if box.session_id == session_id] == ["box"]
+    assert [box.spec.machine for box in sandbox.living(site.settings)
+            if box.spec.session_id == session_id] == ["box"]
 
 
 def test_delete_twice_leaves_nothing_and_says_removed_twice(site, session_id):
