@@ -1,0 +1,39 @@
+"""Rules between settings, said at start with an id and a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Warning, register
+
+
+@register()
+def check_secret_key(**_: Any) -> list[Error]:
+    if len(settings.SECRET_KEY) >= 32:
+        return []
+    return [Error("BULKHEAD_SECRET_KEY is missing or shorter than 32 characters.", id="bulkhead.E001",
+                  hint="Set it to 50 random characters; `lab` writes one to secrets.env.")]
+
+
+@register()
+def check_content_dirs(**_: Any) -> list[Error]:
+    return [Error(f"BULKHEAD_CONTENT_DIRS names {path}, which is not a directory.", id="bulkhead.E002",
+                  hint="Give existing folders, separated by commas.")
+            for path in settings.CONTENT_DIRS if not path.is_dir()]
+
+
+@register()
+def check_origin(**_: Any) -> list[Error]:
+    if not settings.ORIGIN or settings.ORIGIN.startswith(("http://", "https://")):
+        return []
+    return [Error("BULKHEAD_ORIGIN has no scheme.", id="bulkhead.E003",
+                  hint="Write it as https://labs.example.org, without a path.")]
+
+
+@register()
+def check_session_times(**_: Any) -> list[Warning]:
+    if settings.SESSION_NUDGE_SECONDS < settings.SESSION_OVERDUE_SECONDS:
+        return []
+    return [Warning("A start is given up before it is asked for a second time.", id="bulkhead.W001",
+                    hint="Make BULKHEAD_SESSION_NUDGE_SECONDS smaller than BULKHEAD_SESSION_OVERDUE_SECONDS.")]

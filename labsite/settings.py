@@ -1,0 +1,148 @@
+"""Every setting of the site, read once from the environment; a bad value names its variable.
+
+Rules between settings are system checks (``labsite.checks``). The agent has settings of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from celery.schedules import schedule
+from csp.constants import NONCE, NONE, SELF
+from environs import Env, validate
+
+env = Env(prefix="BULKHEAD_")
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = env.path("STATE_DIR", "/var/lib/bulkhead")
+REDIS_URL = env.str("REDIS_URL", "unix:///run/bulkhead/redis.sock?db=0")
+
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ORIGIN = env.str("ORIGIN", "")
+CSRF_TRUSTED_ORIGINS = [ORIGIN] if ORIGIN else []
+IS_HTTPS = ORIGIN.startswith("https://")
+CONTENT_DIRS = [Path(item) for item in env.list("CONTENT_DIRS", [str(BASE_DIR / "labs" / "content")])]
+PUBLISHED_DIR = STATE_DIR / "content"
+
+# Words of design.md, "Sessions".
+SESSIONS_MAXIMUM = env.int("SESSIONS_MAXIMUM", 2, validate=validate.Range(min=1, max=20))
+SESSION_OVERDUE_SECONDS = env.int("SESSION_OVERDUE_SECONDS", 180, validate=validate.Range(min=10))
+SESSION_NUDGE_SECONDS = env.int("SESSION_NUDGE_SECONDS", 20, validate=validate.Range(min=5))
+SESSION_ORPHANED_SECONDS = env.int("SESSION_ORPHANED_SECONDS", 1800, validate=validate.Range(min=60))
+SESSION_KEPT_DAYS = env.int("SESSION_KEPT_DAYS", 7, validate=validate.Range(min=0, max=365))
+
+INSTALLED_APPS = [
+    "daphne", "channels",
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+    "django.contrib.messages", "whitenoise.runserver_nostatic", "django.contrib.staticfiles",
+    "allauth", "allauth.account", "allauth.mfa",
+    "csp", "django_htmx", "rules.apps.AutodiscoverRulesConfig",
+    "labs.apps.LabsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "labsite.urls"
+ASGI_APPLICATION = "labsite.asgi.application"
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "DIRS": [BASE_DIR / "templates"],
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+        "csp.context_processors.nonce",
+    ]},
+}]
+
+DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{STATE_DIR / 'web' / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE", "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer",
+                              "CONFIG": {"hosts": [REDIS_URL], "prefix": "bulkhead:notices", "expiry": 30}}}
+
+# Kombu spells a unix socket "redis+socket:///path?virtual_host=n".
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_TASK_DEFAULT_QUEUE = "web"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "web" / "beat")
+CELERY_BEAT_SCHEDULE = {
+    "timers": {"task": "web.watch_sessions", "schedule": schedule(5.0), "options": {"expires": 5}},
+}
+
+AUTHENTICATION_BACKENDS = [
+    "rules.permissions.ObjectPermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "course-home"
+SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
+ACCOUNT_ADAPTER = "labs.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "none")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+ONE_TIME_LINK_SECONDS = 24 * 3600
+
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": {
+    "default-src": [NONE], "script-src": [SELF, NONCE], "style-src": [SELF, NONCE], "img-src": [SELF, "data:"],
+    "font-src": [SELF], "connect-src": [SELF], "form-action": [SELF], "base-uri": [NONE],
+    "frame-ancestors": [NONE], "manifest-src": [SELF],
+}}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+
+LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_DIR", str(STATE_DIR / "static"))
+_dist = BASE_DIR / "static" / "dist"
+STATICFILES_DIRS = [_dist] if _dist.is_dir() else []
+WHITENOISE_USE_FINDERS = DEBUG
+
+LOGGING = {
+    "version": 1, "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.log_level("LOG_LEVEL", "INFO")},
+}
