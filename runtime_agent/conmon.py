@@ -1,0 +1,183 @@
+"""Starting conmon(8), the small process that owns a container or an exec session and outlives the agent.
+
+This module owns conmon's command line, its cgroup and the one-line report it gives when the runtime is done.
+It knows nothing of terminals or state files.
+
+conmon must not die with its starter, so it gets a session of its own and joins ``<BULKHEAD_CGROUP>/conmon`` (the
+sub-group is made by cgroup.py; a hierarchy without it is left alone) before it forks. It must not get /dev/null of
+the host as stdio: crun fchowns whatever it finds there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_agent import proc
+from runtime_agent.errors import AgentError
+from runtime_agent.settings import Settings
+
+START_SECONDS = 20.0
+LOG_BYTES = 64 * 1024
+MAX_SOCKET_PATH_BYTES = 107
+"""sun_path of unix(7), without its zero byte."""
+
+_JOIN = 'for procs in $BULKHEAD_CONMON_PROCS; do echo 0 >"$procs"; done; exec "$@"'
+"""dash moves itself before conmon exists: moving conmon from outside would race with its first fork."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A conmon that has reported, and the process inside that it watches."""
+
+    conmon_pid: int
+    conmon_start_ticks: int
+    pid: int
+
+
+def runtime_command(settings: Settings) -> list[str]:
+    """The runtime with its global options, as every direct call needs them."""
+    return [runtime_path(settings), *_runtime_options(settings)]
+
+
+def runtime_path(settings: Settings) -> str:
+    path = shutil.which(settings.runtime, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    if path is None:
+        raise AgentError("start-failed", f"there is no {settings.runtime} on this host")
+    return path
+
+
+def _runtime_options(settings: Settings) -> list[str]:
+    options = [f"--root={run_dir(settings) / 'runtime'}"]
+    if Path(settings.runtime).name == "crun":
+        options.append("--cgroup-manager=cgroupfs")
+    return options
+
+
+def run_dir(settings: Settings) -> Path:
+    return Path(settings.run_dir) / "agent"
+
+
+def cgroup_procs(settings: Settings) -> list[Path]:
+    """The files through which a process joins conmon's own group, in every hierarchy that has one."""
+    top = Path("/sys/fs/cgroup")
+    group = Path(settings.cgroup) / "conmon" / "cgroup.procs"
+    return sorted(path for path in (top / group, *top.glob(f"*/{group}")) if path.exists())
+
+
+def start(settings: Settings, name: str, directory: Path, arguments: Sequence[str],
+          inherit: Sequence[int] = (), bundle_dir: Path | None = None) -> Started:
+    """Run conmon for container ``name`` with its files in ``directory``; return when the runtime has finished.
+
+    ``arguments`` choose create or exec, ``inherit`` are descriptors that conmon shall own for life. Raises
+    AgentError("start-failed") with the runtime's own words.
+    """
+    sockets = run_dir(settings) / "conmon"
+    exits = directory / "exit"
+    for folder in (directory, exits, sockets):
+        folder.mkdir(parents=True, exist_ok=True)
+    for leftover in (exits / name, directory / "pid", directory / "conmon.pid"):
+        leftover.unlink(missing_ok=True)
+    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-r", runtime_path(settings),
+               "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
+               "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
+               "-l", f"k8s-file:{directory / 'log'}", "--log-size-max", str(LOG_BYTES)]
+    for option in _runtime_options(settings):
+        command += ["--runtime-arg", option]
+    try:
+        report = _launch(settings, [*command, *arguments], directory, inherit)
+        if not isinstance(report.get("data"), int) or report["data"] <= 0:
+            raise AgentError("start-failed", str(report.get("message") or _tail(directory / "conmon.log")))
+        return _started(directory, report["data"])
+    except AgentError:
+        end(directory)
+        raise
+
+
+def end(directory: Path) -> None:
+    """Kill the process that conmon in ``directory`` watches, and conmon itself if that does not end it. Repeats safely."""
+    for name in ("pid", "conmon.pid"):
+        try:
+            pid = int((directory / name).read_text())
+        except (OSError, ValueError):
+            continue
+        ticks = proc.start_ticks(pid)
+        if ticks is not None and _names(pid, directory, name):
+            proc.kill(pid, ticks)
+
+
+def _names(pid: int, directory: Path, name: str) -> bool:
+    """Does ``pid`` still belong to ``directory``? conmon has the directory on its command line; a container's
+    process is a child of such a conmon. A pid file may be older than the last reboot."""
+    owner = pid
+    if name == "pid":
+        fields = proc.stat_fields(pid)
+        owner = int(fields[1]) if fields else 0
+    try:
+        return str(directory).encode() in Path(f"/proc/{owner}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _launch(settings: Settings, command: list[str], directory: Path, inherit: Sequence[int]) -> dict:
+    """Start the process and read the JSON line that conmon writes to _OCI_SYNCPIPE."""
+    reader, writer = os.pipe()
+    try:
+        with (directory / "conmon.log").open("wb") as log:
+            procs = " ".join(map(str, cgroup_procs(settings)))
+            child = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-c", _JOIN, "sh", *command], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "_OCI_SYNCPIPE": str(writer),
+                     "BULKHEAD_CONMON_PROCS": procs},
+                pass_fds=(writer, *inherit), start_new_session=True, cwd="/")
+        os.close(writer)
+        writer = -1
+        child.stdin.close()
+        line = _read_line(reader, START_SECONDS)
+        child.wait(START_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise AgentError("start-failed", "conmon did not go into the background") from None
+    finally:
+        os.close(reader)
+        if writer != -1:
+            os.close(writer)
+    try:
+        return json.loads(line or b"{}")
+    except ValueError:
+        raise AgentError("start-failed", f"conmon reported {line[:200]!r}") from None
+
+
+def _read_line(reader: int, seconds: float) -> bytes:
+    """One line from a pipe, or what came until it closed; AgentError when the time is over."""
+    deadline, line = time.monotonic() + seconds, b""
+    while b"\n" not in line:
+        ready, _, _ = select.select([reader], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            raise AgentError("start-failed", f"the runtime did not answer within {seconds:.0f} s")
+        chunk = os.read(reader, 4096)
+        if not chunk:
+            break
+        line += chunk
+    return line.partition(b"\n")[0]
+
+
+def _started(directory: Path, pid: int) -> Started:
+    conmon_pid = int((directory / "conmon.pid").read_text())
+    ticks = proc.start_ticks(conmon_pid)
+    if ticks is None:
+        raise AgentError("start-failed", f"conmon ended at once: {_tail(directory / 'conmon.log')}")
+    return Started(conmon_pid, ticks, pid)
+
+
+def _tail(path: Path) -> str:
+    try:
+        return path.read_bytes()[-500:].decode(errors="replace").strip()
+    except OSError:
+        return ""

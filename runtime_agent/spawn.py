@@ -1,0 +1,135 @@
+"""Starting things in a sandbox: its first process, terminals, and single commands.
+
+``start_container`` and ``open_terminal`` leave a conmon behind that outlives the agent; ``run`` (execute.py) waits.
+The namespace that crun needs (namespace.enter) has been entered by the caller's process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+from runtime_agent import bundle, conmon, protocol, state
+from runtime_agent.errors import AgentError
+from runtime_agent.execute import Result, run
+from runtime_agent.settings import Settings
+from runtime_agent.terminal import PARKED, Terminal, adopt, close
+
+__all__ = ["Result", "Terminal", "adopt", "close", "notify_bridge", "open_terminal", "run", "start_container"]
+
+SHELL = ["/bin/bash", "--rcfile", "/.bulkhead/etc/bashrc", "-i"]
+CONSOLE_SECONDS = 5.0
+
+
+def start_container(settings: Settings, name: str, bundle_dir: Path) -> conmon.Started:
+    """Create and start the container of ``bundle_dir/config.json`` under a conmon of its own.
+
+    Its cgroup, mounts and sub-group ``conmon`` exist already. conmon keeps its files (exit/<name>, log, pids) in
+    ``bundle_dir/conmon``. Raises AgentError("start-failed") and leaves no process behind.
+    """
+    directory = Path(bundle_dir) / "conmon"
+    started = conmon.start(settings, name, directory, ["-u", name], bundle_dir=Path(bundle_dir))
+    command = [*conmon.runtime_command(settings), "start", name]
+    done = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
+                          timeout=conmon.START_SECONDS, check=False)
+    if done.returncode:
+        delete_container(settings, name)
+        conmon.end(directory)
+        raise AgentError("start-failed", done.stdout[-500:].decode(errors="replace").strip())
+    return started
+
+
+def delete_container(settings: Settings, name: str) -> None:
+    """Kill and forget the container, whatever is left of it. Repeats safely."""
+    command = [*conmon.runtime_command(settings), "delete", "--force", name]
+    subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
+                   timeout=conmon.START_SECONDS, check=False)
+
+
+def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols: int) -> Terminal:
+    """Open terminal ``number`` (0..7) in a living sandbox and record it; the one that lives already is returned.
+
+    ``sandbox`` has ``.dir`` and ``.state`` (with "spec"). Raises AgentError("start-failed"), or ProtocolError for
+    a number out of range.
+    """
+    with state.change(sandbox.dir) as current:
+        spec = sandbox.spec
+        terminal_id = protocol.terminal_id(spec.session_id, number)
+        terminals = current.setdefault("terminals", {})
+        if str(number) in terminals:
+            terminal = Terminal.from_state(terminals[str(number)])
+            if terminal.is_alive():
+                return terminal
+        process = bundle.process(spec, SHELL, spec.user, {}, True)
+        name = f"{spec.session_id}-{spec.machine}"
+        terminal = _spawn(settings, name, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
+                          protocol.clamp_size(rows, cols))
+        terminals[str(number)] = terminal.to_state()
+    notify_bridge(settings, terminal_id)
+    return terminal
+
+
+def _spawn(settings: Settings, name: str, machine: str, directory: Path, process: dict[str, Any],
+           size: tuple[int, int]) -> Terminal:
+    """Run ``process`` on a new PTY and park the master in its conmon."""
+    directory.mkdir(parents=True, exist_ok=True)
+    console = conmon.run_dir(settings) / f"console-{secrets.token_hex(6)}"
+    if len(os.fsencode(console)) > conmon.MAX_SOCKET_PATH_BYTES:
+        raise AgentError("start-failed", f"BULKHEAD_RUN_DIR is too long for a socket: {console}")
+    console.parent.mkdir(parents=True, exist_ok=True)
+    rows, cols = size
+    specification = directory / "process.json"
+    specification.write_text(json.dumps(process | {"terminal": True,
+                                                   "consoleSize": {"height": rows, "width": cols}}))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(console))
+        try:
+            listener.listen(1)
+            started = conmon.start(
+                settings, name, directory, ["-u", f"t-{secrets.token_hex(6)}", "--exec", "--exec-process-spec",
+                                            str(specification), "--runtime-opt", f"--console-socket={console}"],
+                inherit=(ours.fileno(), theirs.fileno()))
+            _park(listener, ours, size)
+        except (AgentError, OSError) as error:
+            conmon.end(directory)
+            raise AgentError("start-failed", f"terminal: {error}") from error
+        finally:
+            console.unlink(missing_ok=True)
+        return Terminal(started.conmon_pid, started.conmon_start_ticks, theirs.fileno(), started.pid, machine,
+                        time.time(), str(directory / "exit"), name)
+
+
+def _park(listener: socket.socket, ours: socket.socket, size: tuple[int, int]) -> None:
+    """Take the PTY master from the runtime's console connection and leave it, unread, in conmon's socketpair."""
+    listener.settimeout(CONSOLE_SECONDS)
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(CONSOLE_SECONDS)
+        _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
+    if not descriptors:
+        raise AgentError("start-failed", "the runtime sent no PTY")
+    try:
+        fcntl.ioctl(descriptors[0], termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        socket.send_fds(ours, [PARKED], descriptors)
+    finally:
+        os.close(descriptors[0])
+
+
+def notify_bridge(settings: Settings, terminal_id: str) -> None:
+    """Tell the bridge to look at the state of this terminal; it will find out by itself if it is not there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        try:
+            sender.sendto(terminal_id.encode(), str(conmon.run_dir(settings) / "bridge.sock"))
+        except OSError:
+            return
