@@ -1,0 +1,84 @@
+"""``python -m runtime_agent COMMAND``: the agent's processes and its operator's tools. Needs root."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable
+
+from runtime_agent.settings import Settings, SettingsError, load
+
+COMMANDS = {
+    "control": ("runtime_agent.control", "the process that makes and removes sandboxes"),
+    "bridge": ("runtime_agent.bridge", "the process that carries terminals"),
+    "check-labs": ("runtime_agent.labtest", "solve labs as a person would"),
+    "image": ("", "build NAME | adopt NAME DIR | list"),
+    "doctor": ("runtime_agent.doctor", "what this host can and cannot do"),
+    "reap": ("", "remove sandboxes that nobody owns; --all removes every one"),
+}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m runtime_agent", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS, help="; ".join(f"{k}: {v[1]}" for k, v in COMMANDS.items()))
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args(argv)
+    import os
+    try:
+        settings = load(os.environ)
+    except SettingsError as error:
+        print(f"runtime_agent: {error}", file=sys.stderr)
+        return 2
+    own: dict[str, Callable[[Settings, list[str]], int]] = {"image": image, "reap": reap}
+    if arguments.command in own:
+        return own[arguments.command](settings, arguments.rest)
+    module = importlib.import_module(COMMANDS[arguments.command][0])
+    if arguments.command in ("control", "bridge"):
+        return module.main(settings)
+    return module.main(settings, arguments.rest)
+
+
+def image(settings: Settings, rest: list[str]) -> int:
+    """Build or list images; progress goes to stdout as JSON lines {"percent", "message"}."""
+    from runtime_agent import images
+    from runtime_agent.errors import AgentError
+
+    def report(percent: int, message: str) -> None:
+        print(json.dumps({"percent": percent, "message": message}), flush=True)
+
+    try:
+        match rest:
+            case ["build", name]:
+                images.build(settings, name, report)
+            case ["adopt", name, tree]:
+                from pathlib import Path
+                images.adopt_tree(settings, name, Path(tree))
+            case ["list"]:
+                for name in images.installed(settings):
+                    print((settings.images_dir / name / "current" / "image.json").read_text())
+            case _:
+                print("usage: image build NAME | adopt NAME DIR | list", file=sys.stderr)
+                return 2
+    except AgentError as error:
+        print(f"runtime_agent: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def reap(settings: Settings, rest: list[str]) -> int:
+    """Delete what is left of sandboxes that no running control process looks after."""
+    from runtime_agent import namespace, sandbox
+    namespace.enter(settings)
+    count = 0
+    for home in sorted(settings.sandboxes_dir.glob("*/*/")):
+        if rest == ["--all"] or sandbox.find(settings, home.parent.name, home.name) is None:
+            sandbox.delete(settings, home.parent.name, home.name)
+            count += 1
+    print(f"{count} removed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,15 @@
+"""The one failure of the agent's machinery. What a student's program does is a result, never this."""
+
+from __future__ import annotations
+
+from runtime_agent import protocol
+
+
+class AgentError(Exception):
+    """``reason`` is a key of protocol.REASONS (the student's sentence); ``detail`` is for the operator's log."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        if reason not in protocol.REASONS:
+            raise ValueError(f"unknown reason {reason!r}")
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail

@@ -1,0 +1,195 @@
+"""A sandbox from nothing to nothing.
+
+Theory of operation. A sandbox is one container under one conmon, a disk, a few mounts, a cgroup and a slot of ids.
+Each has one home (rootfs, cgroup, slots, spawn); this module puts them in order and undoes them in reverse:
+
+    prepare   lease a slot, make the disk, mount, make the cgroup, write config.json
+    start     conmon + runtime, PID 1 runs; only now is state.json written, and with it the sandbox exists
+    delete    kill the group, runtime delete, unmount, remove the cgroup, drop or keep the disk, give the slot back
+
+``create`` is prepare and start; when it fails it deletes. ``delete`` works from the id alone, with nothing alive
+or half of it there, and may be called twice. state.json is the truth about what exists; the kernel is asked whether
+it still lives. Nothing is remembered in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime_agent import bundle, cgroup, conmon, images, proc, profiles, protocol, rootfs, slots, spawn, state
+from runtime_agent.bundle import Spec
+from runtime_agent.errors import AgentError
+from runtime_agent.settings import Settings
+
+__all__ = ["Sandbox", "Spec", "create", "delete", "find", "living", "prepare", "runtime_name", "start"]
+
+MACHINE = re.compile(r"[a-z][a-z0-9-]{0,30}")
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One that was started. ``dir`` holds its state; ask ``is_alive`` before you count on it."""
+
+    settings: Settings
+    spec: Spec
+    dir: Path
+
+    @property
+    def session_id(self) -> str:
+        return self.spec.session_id
+
+    @property
+    def machine(self) -> str:
+        return self.spec.machine
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return state.load(self.dir) or {}
+
+    @property
+    def init_pid(self) -> int:
+        return self.state.get("init_pid", 0)
+
+    @property
+    def conmon_pid(self) -> int:
+        return self.state.get("conmon_pid", 0)
+
+    def is_alive(self) -> bool:
+        current = self.state
+        return proc.is_alive(current.get("init_pid", 0), current.get("init_start_ticks", 0))
+
+    def oom_kills(self) -> int:
+        return group(self.settings, self.session_id, self.machine).oom_kills()
+
+
+def runtime_name(settings: Settings) -> str:
+    return settings.runtime
+
+
+def directory(settings: Settings, session_id: str, machine: str) -> Path:
+    """Where a sandbox keeps its state. Raises ProtocolError or AgentError for names that are none."""
+    if not MACHINE.fullmatch(machine):
+        raise AgentError("bad-message", f"machine {machine!r}")
+    return settings.sandboxes_dir / protocol.check_session_id(session_id) / machine
+
+
+def group(settings: Settings, session_id: str, machine: str) -> cgroup.Group:
+    return cgroup.Group(f"{settings.cgroup}/{session_id}/{machine}")
+
+
+# --- making -----------------------------------------------------------------------------------------------
+
+
+def create(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: None) -> Sandbox:
+    """Bring a sandbox to life; the one that lives already is returned. Raises AgentError, and then nothing is left
+    but a disk that was there before."""
+    found = find(settings, spec.session_id, spec.machine)
+    if found:
+        return found
+    had_disk = rootfs.disk_path(settings, spec.name).exists()
+    delete(settings, spec.session_id, spec.machine, keep_disk=had_disk)
+    try:
+        prepare(settings, spec, on_stage)
+        on_stage("runtime")
+        return start(settings, spec)
+    except BaseException:
+        delete(settings, spec.session_id, spec.machine, keep_disk=had_disk)
+        raise
+
+
+def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: None) -> None:
+    """Everything but a process. The caller deletes if this raises."""
+    profile = profiles.find(spec.profile)
+    images.rootfs(settings, spec.image)
+    home = directory(settings, spec.session_id, spec.machine)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    base = slots.base_of(slots.lease(settings, spec.name))
+    on_stage("disk")
+    rootfs.make_disk(settings, spec, base)
+    on_stage("root")
+    places = rootfs.mount(settings, spec, base)
+    control = group(settings, spec.session_id, spec.machine)
+    control.create(cgroup.Limits(spec.memory_bytes, spec.pids, spec.cpus), base if profile.is_nested else None)
+    cgroup.make_conmon_group(settings.cgroup)
+    (home / "config.json").write_text(json.dumps(bundle.config(spec, base, places, control.path)))
+
+
+def start(settings: Settings, spec: Spec) -> Sandbox:
+    """Run PID 1 of a prepared sandbox and write the state that makes it exist."""
+    home = directory(settings, spec.session_id, spec.machine)
+    started = spawn.start_container(settings, spec.name, home)
+    ticks = proc.start_ticks(started.pid)
+    if ticks is None:
+        raise AgentError("start-failed", "the sandbox's first process ended at once")
+    state.save(home, {
+        "spec": spec.to_state(), "init_pid": started.pid, "init_start_ticks": ticks,
+        "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
+        "created_at": time.time(), "terminals": {}})
+    return Sandbox(settings, spec, home)
+
+
+# --- finding ----------------------------------------------------------------------------------------------
+
+
+def find(settings: Settings, session_id: str, machine: str) -> Sandbox | None:
+    """The living sandbox of that name, or None."""
+    home = directory(settings, session_id, machine)
+    found = state.load(home)
+    if not found or "spec" not in found:
+        return None
+    box = Sandbox(settings, Spec.from_state(found["spec"]), home)
+    return box if box.is_alive() else None
+
+
+def living(settings: Settings) -> Iterator[Sandbox]:
+    """Every living sandbox of this host."""
+    for file in sorted(settings.sandboxes_dir.glob(f"*/*/{state.FILE}")):
+        box = find(settings, file.parent.parent.name, file.parent.name)
+        if box:
+            yield box
+
+
+# --- ending -----------------------------------------------------------------------------------------------
+
+
+def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = False) -> None:
+    """Leave nothing of the sandbox; ``keep_disk`` keeps its writable layer (and its ids) for a resume.
+
+    Repeats safely. Raises AgentError if a process can't be ended within 10 s: then the rest stays for the reaper.
+    """
+    home = directory(settings, session_id, machine)
+    name = f"{session_id}-{machine}"
+    control = group(settings, session_id, machine)
+    conmons = _conmons(home)
+    control.kill()
+    if (conmon.run_dir(settings) / "runtime" / name).exists():
+        spawn.delete_container(settings, name)
+    for pid, ticks in conmons:
+        proc.kill(pid, ticks)
+    for terminal_dir in (home / "conmon", *home.glob("terminals/*")):
+        conmon.end(terminal_dir)
+    rootfs.unmount(name)
+    control.remove()
+    shutil.rmtree(home, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        home.parent.rmdir()
+    if not keep_disk:
+        rootfs.drop_disk(settings, name)
+    if not rootfs.disk_path(settings, name).exists():
+        slots.release(settings, name)
+
+
+def _conmons(home: Path) -> list[tuple[int, int]]:
+    current = state.load(home) or {}
+    found = [(current.get("conmon_pid", 0), current.get("start_time_ticks", 0))]
+    found += [(entry["conmon_pid"], entry["conmon_start_ticks"]) for entry in current.get("terminals", {}).values()]
+    return [(pid, ticks) for pid, ticks in found if pid]

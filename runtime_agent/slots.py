@@ -1,0 +1,66 @@
+"""Ranges of user ids, one of 65536 per sandbox, leased as files so that a restart forgets none.
+
+A lease names its owner; asking again as the same owner returns the same slot. Disks carry the ids of their
+slot, so a slot stays leased as long as a disk is kept.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime_agent.bundle import IDS_PER_SANDBOX
+from runtime_agent.errors import AgentError
+from runtime_agent.settings import Settings
+
+FIRST_ID = 1_879_048_192
+"""0x70000000: above every range that distributions hand out in /etc/subuid."""
+LAST_SLOT = ((1 << 32) - 1 - FIRST_ID) // IDS_PER_SANDBOX - 1
+
+
+def base_of(slot: int) -> int:
+    """The host id of the sandbox's root."""
+    return FIRST_ID + slot * IDS_PER_SANDBOX
+
+
+def lease(settings: Settings, owner: str) -> int:
+    """The slot of ``owner``, leased now if it has none. Raises AgentError("host-full")."""
+    with _locked(settings) as folder:
+        leases = _leases(folder)
+        for slot, holder in leases.items():
+            if holder == owner:
+                return slot
+        for slot in range(settings.slot_base, LAST_SLOT + 1):
+            if slot not in leases:
+                (folder / str(slot)).write_text(owner)
+                return slot
+    raise AgentError("host-full", "no id range is free")
+
+
+def release(settings: Settings, owner: str) -> None:
+    """Give the slot back. Only when no process and no file of its range is left. Repeats safely."""
+    with _locked(settings) as folder:
+        for slot, holder in _leases(folder).items():
+            if holder == owner:
+                (folder / str(slot)).unlink()
+
+
+def leased(settings: Settings) -> dict[int, str]:
+    """slot -> owner."""
+    with _locked(settings) as folder:
+        return _leases(folder)
+
+
+def _leases(folder: Path) -> dict[int, str]:
+    return {int(file.name): file.read_text() for file in folder.iterdir() if file.name.isdigit()}
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[Path]:
+    folder = settings.agent_dir / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
