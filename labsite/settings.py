@@ -13,7 +13,7 @@ from environs import Env, validate
 
 env = Env(prefix="BULKHEAD_")
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = env.path("STATE_DIR", "/var/lib/bulkhead")
+STATE_DIR = env.path("STATE_DIR", Path("/var/lib/bulkhead"))
 REDIS_URL = env.str("REDIS_URL", "unix:///run/bulkhead/redis.sock?db=0")
 
 DEBUG = env.bool("DEBUG", False)
@@ -135,7 +135,7 @@ USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_DIR", str(STATE_DIR / "static"))
+STATIC_ROOT = env.path("STATIC_DIR", STATE_DIR / "static")
 _dist = BASE_DIR / "static" / "dist"
 STATICFILES_DIRS = [_dist] if _dist.is_dir() else []
 WHITENOISE_USE_FINDERS = DEBUG

@@ -1,0 +1,55 @@
+"""The one place where the site asks something of a worker: task names and queues, nothing else.
+
+Requests are repeatable: the agent refuses stale generations and treats a second create as the first.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from labs.models import LabSession
+from labsite.celery import app
+from runtime_agent import protocol
+
+HEARTBEAT_SECONDS = 20
+
+
+def create_later(session: LabSession) -> None:
+    """Ask for the sandbox; a resume goes to the host that has the disk."""
+    queue = protocol.agent_queue(session.host) if session.is_resume else protocol.QUEUE_SANDBOXES
+    _send(protocol.TASK_CREATE, queue, session, generation=session.generation,
+          lab=session.lab_digest, resume=session.is_resume)
+
+
+def delete_later(session: LabSession, host: str, keep: bool) -> None:
+    """``host`` is an argument because a restart forgets the session's own before this is sent."""
+    _send(protocol.TASK_DELETE, protocol.agent_queue(host), session, keep=keep)
+
+
+def open_terminal_later(session: LabSession, number: int, machine: str, rows: int = 24, cols: int = 80) -> None:
+    _send(protocol.TASK_OPEN_TERMINAL, protocol.agent_queue(session.host), session,
+          number=number, machine=machine, rows=rows, cols=cols)
+
+
+def report_later(session: LabSession) -> None:
+    _send(protocol.TASK_REPORT, protocol.agent_queue(session.host), session)
+
+
+def living_hosts() -> dict[str, dict[str, Any]]:
+    """Hosts whose heartbeat is younger than 20 s; none if Redis does not answer."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as bus:
+            found = bus.hgetall(protocol.HOSTS_KEY)
+    except redis.RedisError:
+        return {}
+    hosts = {name.decode(): json.loads(value) for name, value in found.items()}
+    return {name: host for name, host in hosts.items() if time.time() - host["at"] < HEARTBEAT_SECONDS}
+
+
+def _send(task: str, queue: str, session: LabSession, **arguments: Any) -> None:
+    app.send_task(task, queue=queue, kwargs={"session_id": str(session.id), **arguments})

@@ -1,0 +1,5 @@
+"""The WebSockets of a session."""
+
+from labs.consumers.notices import SessionConsumer
+
+__all__ = ["SessionConsumer"]

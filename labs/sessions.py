@@ -1,0 +1,199 @@
+"""The life of a session as the site decides it: start, extend, end, restart, resume, and the timers.
+
+Every change of state happens in a transaction on a locked row; the worker is asked after the commit, so that
+a rolled-back change asks for nothing. The words are those of design.md, "Sessions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from labs import agent_client, notices
+from labs.models import LabSession, Lesson, TaskResult
+
+State = LabSession.State
+WARN_MINUTES = (1, 5, 10)
+
+
+class Refused(Exception):
+    """A request that the rules forbid; ``reason`` is "no-lab", "maximum" or "wrong-state"."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def start(user: Any, lesson: Lesson) -> LabSession:
+    """Return the user's active session of this lesson, or begin one. Two clicks get the same one."""
+    if not lesson.lab:
+        raise Refused("no-lab")
+    try:
+        with transaction.atomic():
+            active = LabSession.objects.select_for_update().filter(user=user, state__in=LabSession.ACTIVE)
+            session = active.filter(lesson=lesson).first()
+            if session:
+                return session
+            if active.count() >= settings.SESSIONS_MAXIMUM:
+                raise Refused("maximum")
+            now = timezone.now()
+            session = LabSession.objects.create(user=user, lesson=lesson, lab=lesson.lab,
+                                                lab_digest=lesson.lab_digest, queued_at=now, asked_at=now)
+            _new_run(session)
+    except IntegrityError:  # the other click was faster
+        return LabSession.objects.get(user=user, lesson=lesson, state__in=LabSession.ACTIVE)
+    return session
+
+
+def position(session: LabSession) -> int:
+    """Place in the queue, 1 is next."""
+    return 1 + LabSession.objects.filter(state=State.QUEUED, queued_at__lt=session.queued_at).count()
+
+
+def extend(session_id: Any) -> LabSession:
+    """Move the planned end by the lab's ``extend`` minutes, never past the deadline."""
+    return _change(session_id, (State.READY,), _extend)
+
+
+def end(session_id: Any, keep: bool = True) -> LabSession:
+    """Put the sandbox away; what was never started has nothing to put away. Ending twice is ending once."""
+    return _change(session_id, LabSession.ACTIVE, lambda session: _end(session, keep), strict=False)
+
+
+def restart(session_id: Any) -> LabSession:
+    """Throw the disk away and begin anew, under the same id and a higher generation."""
+    def change(session: LabSession) -> None:
+        _put_away(session, keep=False)
+        _queue_again(session, is_resume=False)
+    return _change(session_id, (State.READY, State.FAILED), change)
+
+
+def resume(session_id: Any) -> LabSession:
+    """Go on with the kept disk, on the host that has it."""
+    def change(session: LabSession) -> None:
+        if not can_resume(session):
+            raise Refused("wrong-state")
+        _queue_again(session, is_resume=True)
+    return _change(session_id, (State.ENDED,), change)
+
+
+def can_resume(session: LabSession) -> bool:
+    return bool(session.state == State.ENDED and session.host and session.kept_until
+                and session.kept_until > timezone.now())
+
+
+def fail(session: LabSession, reason: str, detail: str = "") -> None:
+    """Called on a locked row."""
+    session.state, session.reason, session.detail = State.FAILED, reason, detail
+    session.ended_at = timezone.now()
+
+
+def become_ready(session: LabSession, at: datetime) -> None:
+    """Called on a locked row; the clock starts when the student can work, not when they clicked."""
+    limits = session.lab["limits"]
+    session.state, session.ready_at, session.seen_at = State.READY, at, timezone.now()
+    session.expires_at = at + timedelta(minutes=limits["minutes"])
+    session.deadline_at = session.expires_at + timedelta(minutes=limits["extend"] * 4)
+    session.warned_minutes = None
+
+
+def watch(now: datetime | None = None) -> None:
+    """All timers: overdue starts, starts to ask for again, warnings, planned and orphaned ends."""
+    now = now or timezone.now()
+    for session in LabSession.objects.filter(state__in=LabSession.ACTIVE):
+        _change(session.id, LabSession.ACTIVE, lambda locked: _watch_one(locked, now), strict=False)
+
+
+def _watch_one(session: LabSession, now: datetime) -> None:
+    if session.state == State.READY:
+        orphaned = session.seen_at and now - session.seen_at > _seconds(settings.SESSION_ORPHANED_SECONDS)
+        if now >= session.expires_at or orphaned:
+            _end(session, keep=True)
+        else:
+            _warn(session, now)
+    elif session.state == State.STARTING and now - (session.started_at or now) > _seconds(
+            settings.SESSION_OVERDUE_SECONDS):
+        fail(session, "overdue")
+        _put_away(session, keep=False)
+    elif now - session.asked_at > _seconds(settings.SESSION_NUDGE_SECONDS):
+        session.asked_at = now
+        transaction.on_commit(lambda: agent_client.create_later(session))
+
+
+def _warn(session: LabSession, now: datetime) -> None:
+    left = (session.expires_at - now).total_seconds() / 60
+    due = next((minutes for minutes in WARN_MINUTES if left <= minutes), None)
+    if due and (session.warned_minutes is None or due < session.warned_minutes):
+        session.warned_minutes = due
+
+
+def _extend(session: LabSession) -> None:
+    planned = session.expires_at + timedelta(minutes=session.lab["limits"]["extend"])
+    session.expires_at = min(planned, session.deadline_at)
+    session.warned_minutes = None
+
+
+def _end(session: LabSession, keep: bool) -> None:
+    now = timezone.now()
+    if session.host:
+        session.state = State.ENDING
+        _put_away(session, keep)
+    else:
+        session.state = State.ENDED
+    session.ended_at = now
+    session.kept_until = now + timedelta(days=settings.SESSION_KEPT_DAYS) if keep and session.host else None
+
+
+def _put_away(session: LabSession, keep: bool) -> None:
+    host = session.host
+    if host:
+        transaction.on_commit(lambda: agent_client.delete_later(session, host, keep))
+
+
+def _queue_again(session: LabSession, is_resume: bool) -> None:
+    session.generation += 1
+    session.state, session.stage, session.reason, session.detail = State.QUEUED, "", "", ""
+    session.is_resume, session.last_seq = is_resume, -1
+    session.queued_at = session.asked_at = timezone.now()
+    session.started_at = session.ready_at = session.ended_at = session.kept_until = None
+    if not is_resume:
+        session.host = ""
+    session.terminals.all().delete()
+    _new_run(session)
+
+
+def _new_run(session: LabSession) -> None:
+    """Task states are of a run; a resumed run keeps them, and points stay for good."""
+    if not session.is_resume:
+        TaskResult.objects.filter(user=session.user, lesson=session.lesson).update(
+            state="open", why="", saw="", session=session)
+    transaction.on_commit(lambda: agent_client.create_later(session))
+
+
+def _change(session_id: Any, states: tuple[str, ...], change: Callable[[LabSession], None],
+            strict: bool = True) -> LabSession:
+    with transaction.atomic():
+        session = LabSession.objects.select_for_update().get(pk=session_id)
+        if session.state not in states:
+            if strict:
+                raise Refused("wrong-state")
+            return session
+        before = (session.state, session.expires_at, session.warned_minutes)
+        try:
+            with transaction.atomic():
+                change(session)
+                session.save()
+        except IntegrityError:  # another session of this lesson is active
+            raise Refused("wrong-state") from None
+        if (session.state, session.expires_at, session.warned_minutes) != before:
+            transaction.on_commit(lambda: notices.send_state(session))
+    return session
+
+
+def _seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)

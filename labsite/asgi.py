@@ -1,0 +1,18 @@
+"""The way in for Daphne: HTTP to Django, WebSockets to the consumers behind origin check and sign-in."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labsite.settings")
+_http = get_asgi_application()
+
+from labs.routing import websocket_urlpatterns  # noqa: E402  (models need the apps that the line above loads)
+
+application = ProtocolTypeRouter({
+    "http": _http,
+    "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+})

@@ -1,0 +1,78 @@
+"""A session from the click to the kept disk, and the events that move it."""
+
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from labs import events, sessions
+from labs.models import LabSession, TaskResult
+from runtime_agent import protocol
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def tell(session, kind, seq, event_id=None, generation=0, **payload):
+    return events.record(event_id or str(uuid.uuid4()), str(session.id), seq, "h1", kind, time.time(),
+                         {**payload, "generation": generation})
+
+
+def test_two_clicks_get_the_same_session_and_one_request(alice, lesson, asked):
+    assert sessions.start(alice, lesson) == sessions.start(alice, lesson)
+    assert [task for task, _, _ in asked] == [protocol.TASK_CREATE]
+
+
+def test_the_maximum_refuses_one_more(alice, lesson, asked, settings):
+    settings.SESSIONS_MAXIMUM = 1
+    sessions.start(alice, lesson)
+    lesson.pk, lesson.slug = None, "other"
+    lesson.save()
+    with pytest.raises(sessions.Refused, match="maximum"):
+        sessions.start(alice, lesson)
+
+
+def test_an_event_told_twice_counts_once_and_an_older_one_not_at_all(alice, lesson, asked):
+    session, once = sessions.start(alice, lesson), str(uuid.uuid4())
+    assert tell(session, "ready", 5, once, boot_ms=9, facts={})
+    assert not tell(session, "ready", 5, once, boot_ms=9, facts={})
+    assert not tell(session, "failed", 4, reason="lost")
+    session.refresh_from_db()
+    assert (session.state, session.host) == ("ready", "h1")
+
+
+def test_an_unknown_kind_is_refused(alice, lesson, asked):
+    with pytest.raises(protocol.ProtocolError, match="unknown-kind"):
+        tell(sessions.start(alice, lesson), "party", 1)
+
+
+def test_points_survive_a_restart_and_the_old_run_is_not_heard(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    tell(session, "task_passed", 2, task="look", saw="it")
+    session = sessions.restart(session.id)
+    assert not tell(session, "ready", 9, facts={})
+    result = TaskResult.objects.get()
+    assert (result.state, result.points) == ("open", 5)
+    assert (protocol.TASK_DELETE, "agent.h1") in [message[:2] for message in asked]
+
+
+def test_an_ended_session_resumes_on_the_host_of_its_disk(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    assert sessions.end(session.id).state == "ending"
+    tell(session, "removed", 2, kept=True)
+    assert sessions.resume(session.id).generation == 1
+    assert asked[-1][:2] == (protocol.TASK_CREATE, "agent.h1")
+
+
+def test_the_planned_end_keeps_the_disk_and_extending_stops_at_the_deadline(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    for _ in range(6):
+        session = sessions.extend(session.id)
+    assert session.expires_at == session.deadline_at
+    LabSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    sessions.watch()
+    assert asked[-1][2] == {"session_id": str(session.id), "keep": True}
