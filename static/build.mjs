@@ -2,7 +2,7 @@
 // the templates name. Run by `npm run build`; nothing it writes is committed, file names get their hashes
 // from collectstatic.
 import { build } from "esbuild";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -40,13 +40,15 @@ async function writeSprite() {
   await writeFile(join(outdir, "icons.svg"), text);
 }
 
-const common = { bundle: true, minify: true, outdir, logLevel: "info", legalComments: "linked" };
+const common = { bundle: true, minify: true, logLevel: "info", legalComments: "linked" };
 const source = (name) => join(here, "src", name);
 
 await rm(outdir, { recursive: true, force: true });
 await mkdir(outdir, { recursive: true });
-await build({ ...common, entryPoints: [source("js/site.js"), source("js/theme-early.js"), source("js/lab.js")],
+await build({ ...common, outdir: join(outdir, "js"), entryPoints: [source("js/site.js"), source("js/lab.js")],
   format: "esm", target: "es2022" });
-await build({ ...common, entryPoints: [source("css/site.css"), source("css/lab.css")],
+await build({ ...common, outdir: join(outdir, "js"), entryPoints: [source("js/theme-early.js")], format: "iife" });
+await build({ ...common, outdir: join(outdir, "css"), entryPoints: [source("css/site.css"), source("css/lab.css")],
   loader: { ".woff2": "file" }, assetNames: "fonts/[name]", target: ["chrome111", "firefox113", "safari16.4"] });
+await copyFile(source("icon.svg"), join(outdir, "icon.svg"));
 await writeSprite();

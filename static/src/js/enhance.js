@@ -1,0 +1,43 @@
+// Forms with data-pick are sent without leaving the page: of the page that the server answers with, the
+// named element replaces ours. The server needs to know nothing of it; without scripts the same form works.
+export async function pickFrom(response, selector) {
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  return page.querySelector(selector);
+}
+
+export function replacePart(selector, part) {
+  const old = document.querySelector(selector);
+  if (!old || !part) return false;
+  const hadFocus = old.contains(document.activeElement);
+  old.replaceWith(part);
+  if (hadFocus) {
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
+  }
+  document.dispatchEvent(new CustomEvent("bulkhead:replaced", { detail: { part } }));
+  return true;
+}
+
+async function sendForm(form, button) {
+  const body = new FormData(form, button);
+  form.inert = true;
+  try {
+    const response = await fetch(form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
+    if (!replacePart(form.dataset.pick, await pickFrom(response, form.dataset.pick))) location.assign(response.url);
+  } catch {
+    form.inert = false;
+    form.removeAttribute("data-pick");
+    form.requestSubmit(button);
+  }
+}
+
+export function startForms() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
+    if (form.dataset.pick && form.method === "post") {
+      event.preventDefault();
+      sendForm(form, event.submitter);
+    }
+  });
+}

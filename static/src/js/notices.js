@@ -1,0 +1,29 @@
+// The session's notices (JSON over its own WebSocket), passed on as events named by their type. After every
+// (re)connection it says "connected", so that listeners fetch what they may have missed.
+const FINAL = new Set([4401, 4404, 4410]);
+
+export class Notices extends EventTarget {
+  constructor(sessionId) {
+    super();
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.url = `${scheme}://${location.host}/ws/sessions/${sessionId}/`;
+    this.attempts = 0;
+    this.open();
+  }
+
+  open() {
+    const socket = new WebSocket(this.url);
+    socket.onopen = () => {
+      this.attempts = 0;
+      this.dispatchEvent(new CustomEvent("connected"));
+    };
+    socket.onmessage = ({ data }) => {
+      const notice = JSON.parse(data);
+      this.dispatchEvent(new CustomEvent(notice.type, { detail: notice }));
+    };
+    socket.onclose = ({ code }) => {
+      if (FINAL.has(code)) return;
+      setTimeout(() => this.open(), Math.min(10000, 300 * 2 ** this.attempts++));
+    };
+  }
+}

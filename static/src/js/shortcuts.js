@@ -1,0 +1,35 @@
+// Single-key shortcuts of the page. They never fire while something that takes text has the focus, so the
+// terminal and every field keep their keys.
+const TAKES_TEXT = "input, textarea, select, [contenteditable], .xterm, dialog[open]";
+
+function moveStep(by) {
+  const steps = [...document.querySelectorAll("[data-step]")];
+  const at = steps.findLastIndex((step) => step.getBoundingClientRect().top < 120);
+  const step = steps[Math.max(0, Math.min(steps.length - 1, at + by))];
+  if (!step) return;
+  step.tabIndex = -1;
+  step.scrollIntoView();
+  step.focus({ preventScroll: true });
+}
+
+export function startShortcuts(dialog) {
+  const actions = {
+    "?": () => dialog.showModal(),
+    n: () => moveStep(1),
+    p: () => moveStep(-1),
+    t: () => document.dispatchEvent(new CustomEvent("bulkhead:focus-terminal")),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TAKES_TEXT)) return;
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-open-dialog=shortcuts]")) dialog.showModal();
+  });
+  const reveal = () => document.querySelectorAll("[data-open-dialog]").forEach((button) => { button.hidden = false; });
+  document.addEventListener("bulkhead:replaced", reveal);
+  reveal();
+}

@@ -1,0 +1,125 @@
+// One terminal's WebSocket: greets with the offset it has, drops what it has seen, sends again what was not
+// received, and says in events what a person should know ("status") and what to draw ("output", "exit", "skipped").
+import { Close, decode, encode, Frame, FROM_RING_START, VERSION } from "./codec.js";
+import { Credit } from "./flow.js";
+import { InputLog } from "./input-log.js";
+
+const FINAL = { [Close.SIGNED_OUT]: "signedOut", [Close.NOT_FOUND]: "gone", [Close.ENDED]: "ended",
+  [Close.BAD_FRAME]: "broken", [Close.FRAME_TOO_LARGE]: "broken" };
+const WELCOME_WITHIN_MS = 3000;
+const BACK_OFF_MAX_MS = 10000;
+
+export class Connection extends EventTarget {
+  constructor(url, size) {
+    super();
+    this.url = url;
+    this.size = size;
+    this.client = crypto.getRandomValues(new BigUint64Array(1))[0];
+    this.offset = null; // PTY offset behind the last byte drawn; null until the first WELCOME
+    this.input = new InputLog();
+    this.credit = new Credit((offset) => this.put(Frame.ACK, [offset]));
+    this.attempts = 0;
+    addEventListener("online", () => this.retryNow());
+  }
+
+  open() {
+    clearTimeout(this.retry);
+    this.welcomed = false;
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.greet();
+    socket.onmessage = ({ data }) => { if (typeof data !== "string") this.take(decode(new Uint8Array(data))); };
+    socket.onclose = ({ code }) => { if (socket === this.socket) this.closed(code); };
+  }
+
+  close() {
+    this.finished = true;
+    this.socket?.close();
+    clearTimeout(this.retry);
+    clearTimeout(this.greeting);
+  }
+
+  say(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+
+  put(kind, fields, data) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encode(kind, fields, data));
+  }
+
+  greet() {
+    this.put(Frame.HELLO, [VERSION, 0, this.client, this.offset ?? FROM_RING_START, ...this.size()]);
+    clearTimeout(this.greeting);
+    this.greeting = setTimeout(() => {
+      if (this.welcomed || this.socket.readyState !== WebSocket.OPEN) return;
+      this.say("status", { is: "waiting" });
+      this.greet();
+    }, WELCOME_WITHIN_MS);
+  }
+
+  type(bytes) {
+    this.input.add(bytes);
+    this.pump();
+  }
+
+  resize([rows, cols]) { if (this.welcomed) this.put(Frame.RESIZE, [rows, cols]); }
+
+  pump() {
+    if (!this.welcomed) return;
+    for (let next = this.input.next(); next; next = this.input.next()) this.put(Frame.INPUT, [next[0]], next[1]);
+  }
+
+  take({ kind, fields, data }) {
+    const [first, second, third] = fields.map(Number);
+    if (kind === Frame.OUTPUT || kind === Frame.REPLAY) this.draw(first, data);
+    else if (kind === Frame.WELCOME) this.welcome(first, second, third);
+    else if (kind === Frame.INPUT_ACK) { this.input.received(first); this.pump(); }
+    else if (kind === Frame.SKIPPED) this.skip(first, second);
+    else if (kind === Frame.EXIT) { this.finished = true; this.say("exit", { status: second }); }
+    else if (kind === Frame.NOTICE) this.say("notice", JSON.parse(new TextDecoder().decode(data)));
+  }
+
+  welcome(head, first, received) {
+    if (this.offset === null) this.offset = first;
+    else if (head < this.offset) { this.offset = first; this.say("restart"); }
+    this.credit.reset(this.offset);
+    this.input.received(received);
+    this.input.rewind();
+    this.welcomed = true;
+    this.attempts = 0;
+    this.say("status", { is: "ready" });
+    this.pump();
+  }
+
+  draw(from, bytes) {
+    if (this.offset === null) return; // a broadcast before our WELCOME: the replay brings it
+    const end = from + bytes.length;
+    if (end <= this.offset) return;
+    if (from > this.offset) return this.greet(); // a gap: ask for it from the ring
+    const fresh = bytes.subarray(this.offset - from);
+    this.offset = end;
+    this.say("output", { bytes: fresh, parsed: () => this.credit.advance(end) });
+  }
+
+  skip(from, to) {
+    if (this.offset === null || to <= this.offset) return;
+    this.say("skipped", { bytes: to - Math.max(from, this.offset) });
+    this.offset = to;
+    this.credit.reset(to);
+  }
+
+  closed(code) {
+    this.welcomed = false;
+    clearTimeout(this.greeting);
+    if (this.finished) return;
+    if (FINAL[code]) { this.finished = true; return this.say("status", { is: FINAL[code] }); }
+    const wait = Math.min(BACK_OFF_MAX_MS, 300 * 2 ** this.attempts++) * (0.75 + Math.random() / 2);
+    this.retry = setTimeout(() => this.open(), wait);
+    this.say("status", { is: "lost", seconds: Math.ceil(wait / 1000) });
+  }
+
+  retryNow() {
+    if (this.finished || this.socket?.readyState <= WebSocket.OPEN) return;
+    this.say("status", { is: "connecting" });
+    this.open();
+  }
+}

@@ -1,0 +1,97 @@
+// One terminal on the page: xterm.js on a Connection. It owns the screen element, not the tab.
+import { FitAddon } from "@xterm/addon-fit";
+import { SearchAddon } from "@xterm/addon-search";
+import { Terminal } from "@xterm/xterm";
+import { recall } from "../remember.js";
+import { clampSize } from "./codec.js";
+import { Connection } from "./connection.js";
+import { keyAction } from "./keys.js";
+import { currentTheme } from "./themes.js";
+
+const encoder = new TextEncoder();
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class TerminalView extends EventTarget {
+  constructor(element, { url, label, wayOut, words }) {
+    super();
+    this.element = element;
+    this.words = words;
+    this.xterm = new Terminal({ allowProposedApi: true, cursorBlink: !still.matches, scrollback: 10000, theme: currentTheme(),
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--font-mono"),
+      fontSize: Number(recall("font-size", 14)), screenReaderMode: recall("reader", "") === "on",
+      minimumContrastRatio: 4.5, macOptionIsMeta: true });
+    this.fit = new FitAddon();
+    this.search = new SearchAddon();
+    this.xterm.loadAddon(this.fit);
+    this.xterm.loadAddon(this.search);
+    // A sandbox may not write the clipboard (OSC 52) whatever an addon or a later xterm.js would allow.
+    this.xterm.parser.registerOscHandler(52, () => true);
+    this.build(label, wayOut);
+    this.connection = new Connection(url, () => this.size());
+    this.wire();
+    this.connection.open();
+  }
+
+  build(label, wayOut) {
+    this.screen = Object.assign(document.createElement("div"), { className: "screen" });
+    const note = Object.assign(document.createElement("p"), { className: "way-out", textContent: wayOut, id: `${this.element.id}-way-out` });
+    this.element.append(this.screen, note);
+    this.xterm.open(this.screen);
+    this.xterm.textarea.setAttribute("aria-label", label);
+    this.xterm.textarea.setAttribute("aria-describedby", note.id);
+    this.xterm.textarea.addEventListener("focus", () => {
+      this.element.classList.add("entered");
+      setTimeout(() => this.element.classList.remove("entered"), 5000);
+    });
+    this.xterm.attachCustomKeyEventHandler((event) => keyAction(event, this));
+    this.watcher = new ResizeObserver(() => this.refit());
+    this.watcher.observe(this.screen);
+    document.fonts.ready.then(() => this.refit());
+  }
+
+  wire() {
+    this.xterm.onData((text) => this.type(text));
+    this.xterm.onBinary((text) => this.connection.type(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
+    this.xterm.onResize(({ rows, cols }) => this.connection.resize(clampSize(rows, cols)));
+    this.connection.addEventListener("output", ({ detail }) => this.xterm.write(detail.bytes, detail.parsed));
+    this.connection.addEventListener("restart", () => this.xterm.reset());
+    this.connection.addEventListener("skipped", ({ detail }) => this.remark(this.words.skipped.replace("%s", detail.bytes)));
+    this.connection.addEventListener("exit", ({ detail }) => {
+      this.remark(this.words.exited.replace("%s", detail.status));
+      this.dispatchEvent(new CustomEvent("status", { detail: { is: "exited" } }));
+    });
+    this.connection.addEventListener("status", ({ detail }) => {
+      this.status = detail;
+      if (detail.is === "ready") this.connection.resize(this.size());
+      this.dispatchEvent(new CustomEvent("status", { detail }));
+    });
+  }
+
+  remark(text) { this.xterm.write(`\r\n\x1b[2m[${text}]\x1b[0m\r\n`); }
+
+  size() { return clampSize(this.xterm.rows, this.xterm.cols); }
+
+  refit() { if (this.screen.clientWidth && this.screen.clientHeight) this.fit.fit(); }
+
+  type(text) { this.connection.type(encoder.encode(this.modify ? this.modify(text) : text)); }
+
+  get isReady() { return this.status?.is === "ready"; }
+
+  copy() { if (this.xterm.hasSelection()) navigator.clipboard?.writeText(this.xterm.getSelection()); }
+
+  async paste() { this.xterm.paste(await navigator.clipboard.readText()); this.xterm.focus(); }
+
+  set({ fontSize, reader }) {
+    if (fontSize) this.xterm.options.fontSize = fontSize;
+    if (reader !== undefined) this.xterm.options.screenReaderMode = reader;
+    this.xterm.options.theme = currentTheme();
+    this.refit();
+  }
+
+  dispose() {
+    this.connection.close();
+    this.watcher.disconnect();
+    this.xterm.dispose();
+    this.element.remove();
+  }
+}
