@@ -60,8 +60,9 @@ class LabTest:
         try:
             self._start()
             self._nothing_is_passed()
-            self._type_all(first=True)
-            self._type_all(first=False)
+            for first in (True, False):
+                if not self.outcome.faults:
+                    self._type_all(first)
         except AgentError as error:
             self._fault(f"{error.reason}: {error}")
         finally:
@@ -96,6 +97,8 @@ class LabTest:
             self._wait_passed(step, found, first)
             if first:
                 self._later_steps_are_open(step)
+            if self.outcome.faults:
+                return  # what follows from a step that went wrong would only bury it
 
     def _type_step(self, step: str) -> None:
         for block in (block for block in self.lab.solutions if block.step == step):
