@@ -1,9 +1,12 @@
 """Pages."""
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from labs.models import Course
+from labs import agent_client
+from labs.models import Course, TaskResult
 
 
 def course_home(request: HttpRequest) -> HttpResponse:
@@ -12,3 +15,14 @@ def course_home(request: HttpRequest) -> HttpResponse:
 
 def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_required
+def me_progress(request: HttpRequest) -> JsonResponse:
+    passed = TaskResult.objects.filter(user=request.user, passed_at__isnull=False)
+    return JsonResponse({"passed": passed.count(), "points": sum(passed.values_list("points", flat=True))})
+
+
+@staff_member_required
+def operator(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"hosts": agent_client.living_hosts()})

@@ -1,0 +1,24 @@
+"""The session's addresses for its owner, another student and a stranger."""
+
+import pytest
+
+from labs import sessions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ACTIONS = ["extension/", "end/", "restart/"]
+
+
+def test_alice_sees_and_ends_her_session(client, alice, lesson, asked):
+    url = f"/sessions/{sessions.start(alice, lesson).id}/"
+    client.force_login(alice)
+    assert client.get(url).json()["state"] == "queued"
+    assert client.post(url + "extension/").status_code == 409
+    assert client.post(url + "end/").json()["state"] == "ended"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_bob_finds_nothing_and_charlie_is_sent_to_sign_in(client, alice, bob, lesson, asked, action):
+    url = f"/sessions/{sessions.start(alice, lesson).id}/"
+    assert client.post(url + action).status_code == client.get(url).status_code == 302
+    client.force_login(bob)
+    assert client.post(url + action).status_code == client.get(url).status_code == 404
