@@ -22,7 +22,10 @@ async function sendForm(form, button) {
   const body = new FormData(form, button);
   form.inert = true;
   try {
-    const response = await fetch(form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
+    const headers = { "X-Requested-With": "fetch" };
+    let response = await fetch(form.action, { method: "POST", body, headers });
+    // An answer for programs, or a refusal in one: the present page then says how things stand.
+    if (!response.headers.get("content-type")?.includes("html")) response = await fetch(location.href, { headers });
     if (!replacePart(form.dataset.pick, await pickFrom(response, form.dataset.pick))) location.assign(response.url);
   } catch {
     form.inert = false;
