@@ -1,8 +1,8 @@
 """``python -m runtime_agent control``: the process that makes and removes sandboxes (root).
 
-It wires the parts together and starts them: a Celery worker of four threads in this process, and beside it one
-thread each for sending events, listening to marks, running checks (two), the heartbeat, the reaper and the
-pool. It holds no truth: kill it at any time, and the next one carries on from the disk.
+It wires the parts together and starts them: a Celery worker of four threads in this process, and beside it
+one thread each for sending events, listening to marks, the heartbeat and the reaper, and two for running
+checks. It holds no truth: kill it at any time, and the next one carries on from the disk.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Control:
         """This host's line in the table of hosts."""
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
                 "images": images.installed(self.settings), "kernel": os.uname().release,
-                "warm": self.settings.warm, **self.facts}
+                "warm": 0, **self.facts}  # no pool: docs/adr/0002-warm-pool.md
 
     def _places(self) -> set[tuple[str, str]]:
         return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}
