@@ -1,0 +1,96 @@
+"""The commands of `./lab`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from deploy.lab import host, services, supervisor, table, testing, up
+from deploy.lab.places import SetupError, find, is_root, user_ids
+
+STAGES = ("unit", "frontend", "lint", "sandbox", "labs", "browser")
+
+
+def main(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.do(arguments)
+    except SetupError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="./lab", description="Sets Bulkhead up, runs it, tests it.")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, do) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(do=do)
+        return command
+
+    serve = add("up", "set up what is missing and run the site (with root: and its sandboxes)",
+                lambda a: up.up(a.port, a.listen))
+    serve.add_argument("--port", type=port, default=8000, help="1 to 65535, default 8000")
+    serve.add_argument("--listen", default="127.0.0.1", help="address to listen on, default 127.0.0.1 (this machine only)")
+    add("down", "stop the site that runs here", lambda a: up.down())
+    doctor = add("doctor", "what this machine has and lacks; changes nothing", run_doctor)
+    doctor.add_argument("--port", type=port, default=8000)
+    test = add("test", "set up what is missing and run every test", lambda a: testing.test(a.only or [], a.rest))
+    test.add_argument("--only", action="append", choices=STAGES, help="run only this stage; may be repeated")
+    test.add_argument("rest", nargs="*", help="further arguments for pytest, after --")
+    check = add("check", "solve labs in real sandboxes as a person would (needs root)", run_check)
+    check.add_argument("paths", nargs="*", help="lessons or courses; default: all of labs/content")
+    lint = add("lint", "read lessons and labs; file and line of each finding", run_lint)
+    lint.add_argument("paths", nargs="*")
+    bench = add("bench", "run a measurement of tests/bench", lambda a: testing.bench(a.name, a.rest))
+    bench.add_argument("name")
+    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    manage = add("manage", "run manage.py of the installed site", run_manage)
+    manage.add_argument("rest", nargs=argparse.REMAINDER)
+    return top
+
+
+def port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is 1 to 65535")
+    return number
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """The rows of `up` in the words of a diagnosis, and the agent's own once it is installed."""
+    places = find()
+    words = {"ok": "PASS", "will install": "CAUTION", "can't": "FAIL", "CAUTION": "CAUTION"}
+    rows = host.look(places, arguments.port, "127.0.0.1", up.wanted_packages())
+    if pid := supervisor.running_pid(places):
+        rows = [row for row in rows if row.name != "Port"] + [table.Row("ok", "Site", f"runs, pid {pid}")]
+    rows = [table.Row(words[row.state], row.name, row.found, row.fix or ("sudo ./lab up" if row.state != "ok" else ""))
+            for row in rows]
+    table.show(rows)
+    agent = 0
+    if is_root() and places.python.exists():
+        agent = subprocess.run([str(places.python), "-m", "runtime_agent", "doctor"], cwd=places.project, check=False,
+                               env=services.shared_environment(places)).returncode
+    return 1 if agent or any(row.state == "FAIL" for row in rows) else 0
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    if not is_root():
+        raise SetupError("labs are solved in real sandboxes, which need root: sudo ./lab check")
+    return testing.check(testing.prepared(), arguments.paths)[0]
+
+
+def run_lint(arguments: argparse.Namespace) -> int:
+    return testing.python(testing.prepared(), "-m", "labs.course", "lint", *(arguments.paths or ["labs/content"]))[0]
+
+
+def run_manage(arguments: argparse.Namespace) -> int:
+    places = testing.prepared()
+    owner = user_ids()
+    identity = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
+    return subprocess.run([str(places.python), "manage.py", *arguments.rest], cwd=places.project, check=False,
+                          env=services.site_environment(places, "http://127.0.0.1:8000"), **identity).returncode

@@ -1,0 +1,145 @@
+"""`./lab test`: all the set-up, then every stage, each with its name and its time; and `check`, `lint`, `bench`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.lab import programs, services
+from deploy.lab.places import Places, SetupError, find, is_root
+from deploy.lab.up import BASE_IMAGE, build_image, check_and_prepare
+
+UNUSED_PORT = 0
+COUNTS = re.compile(r"(\d+) (passed|failed|error|errors|skipped)")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``run`` returns (exit status, the output's end)."""
+
+    name: str
+    run: Callable[[], tuple[int, str]]
+    needs_root: bool = False
+
+
+def test(only: list[str], rest: list[str]) -> int:
+    """Every stage even after a red one; 0 only if all are green."""
+    places = find()
+    check_and_prepare(places, port=UNUSED_PORT, listen="127.0.0.1", tests=True)
+    if is_root():
+        build_image(places, BASE_IMAGE)
+    results, counted = [], {"passed": 0, "failed": 0, "skipped": 0}
+    for stage in stages(places, rest):
+        if only and stage.name not in only:
+            continue
+        if stage.needs_root and not is_root():
+            raise SetupError(f"the stage {stage.name} needs root: sudo ./lab test")
+        print(f"\n=== {stage.name}", flush=True)
+        began = time.monotonic()
+        status, output = stage.run()
+        results.append((stage.name, status, time.monotonic() - began))
+        for number, word in COUNTS.findall(output[-400:]):
+            counted["failed" if word.startswith("error") else word] += int(number)
+    return report(results, counted)
+
+
+def report(results: list[tuple[str, int, float]], counted: dict[str, int]) -> int:
+    print()
+    for name, status, seconds in results:
+        print(f"  {'ok    ' if status == 0 else 'FAILED'}  {name:10} {seconds:7.1f} s")
+    red = [name for name, status, _ in results if status]
+    failed = max(counted["failed"], len(red))
+    print(f"{counted['passed']} passed, {failed} failed, {counted['skipped']} skipped")
+    return 1 if red or not results else 0
+
+
+def stages(places: Places, rest: list[str]) -> list[Stage]:
+    def pytest(folder: str, *arguments: str) -> Callable[[], tuple[int, str]]:
+        return lambda: python(places, "-m", "pytest", *arguments, *folder.split(), *rest)
+
+    return [
+        Stage("unit", pytest("tests/web tests/agent tests/docs")),
+        Stage("frontend", lambda: front_end(places)),
+        Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
+        Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
+        Stage("labs", lambda: check(places, []), needs_root=True),
+        Stage("browser", pytest("tests/browser"), needs_root=True)]
+
+
+def python(places: Places, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run Python in the project, print what it prints as it comes, and return (status, output)."""
+    command = [str(places.python), *arguments]
+    child = subprocess.Popen(command, cwd=places.project, env=environment or test_environment(places),
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace")
+    child.stdin.close()
+    lines = []
+    for line in child.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    return child.wait(), "".join(lines)
+
+
+def test_environment(places: Places) -> dict[str, str]:
+    """The caches of this installation, and nothing of a site that may be running in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKHEAD_")}
+    return {**kept, **services.shared_environment(places), "HOME": os.environ.get("HOME", "/root"),
+            "BULKHEAD_REQUIRE_SANDBOX": "1", "BULKHEAD_RUN_DIR": "/run/bulkhead-test"}
+
+
+def front_end(places: Places) -> tuple[int, str]:
+    """The JavaScript tests, in the build folder and as its user; node prints its counts in words of its own."""
+    if not (places.build / "node_modules").is_dir():
+        programs.build_front_end(places)
+    try:
+        output = programs.npm(places, ["test"])
+    except SetupError as error:
+        print(error)
+        return 1, str(error)
+    found = {word: int(number) for word, number in re.findall(r"^\W*(pass|fail) (\d+)$", output, re.MULTILINE)}
+    line = f"{found.get('pass', 0)} passed, {found.get('fail', 0)} failed"
+    print(line)
+    return 0 if found.get("pass") and not found.get("fail") else 1, line
+
+
+def check(places: Places, paths: list[str]) -> tuple[int, str]:
+    """Solve the labs: publish them into a folder of their own, then drive real sandboxes through them."""
+    with tempfile.TemporaryDirectory(prefix="bulkhead-check-") as folder:
+        os.chmod(folder, 0o755)
+        published = subprocess.run(
+            [str(places.python), "-m", "labs.course", "publish", folder, *(paths or ["labs/content"])],
+            cwd=places.project, env=test_environment(places), stdin=subprocess.DEVNULL, text=True,
+            capture_output=True, check=False)
+        if published.returncode:
+            print(published.stdout + published.stderr)
+            return published.returncode, published.stderr
+        for line in published.stdout.splitlines():
+            print(line)
+        digests = [line.split()[0] for line in published.stdout.splitlines() if line.strip()]
+        environment = {**test_environment(places), "BULKHEAD_CGROUP": "bulkhead-check", "BULKHEAD_SLOT_BASE": "20000"}
+        return python(places, "-m", "runtime_agent", "check-labs", "--content", folder, *digests,
+                      environment=environment)
+
+
+def prepared() -> Places:
+    """The places of an installation whose programs are there."""
+    places = find()
+    if not places.python.exists():
+        raise SetupError("nothing is set up yet: sudo ./lab up or sudo ./lab test does it")
+    return places
+
+
+def bench(name: str, rest: list[str]) -> int:
+    """Run tests/bench/NAME.py by hand."""
+    places = prepared()
+    script = Path("tests/bench") / f"{name}.py"
+    if not (places.project / script).is_file():
+        known = ", ".join(sorted(path.stem for path in (places.project / "tests/bench").glob("*.py"))) or "none yet"
+        raise SetupError(f"no bench {name!r}; there is: {known}")
+    return python(places, str(script), *rest)[0]

@@ -1,0 +1,134 @@
+"""`./lab up`: from a bare machine to a served site, and then its supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from deploy.lab import ground, host, packages, programs, services, supervisor, table
+from deploy.lab.places import Places, SetupError, find, is_root, user_ids
+
+BASE_IMAGE = "base"
+SERVING_SECONDS = 60.0
+
+
+def wanted_packages(*, tests: bool = False) -> list[str]:
+    return packages.SITE + (packages.WORKER if is_root() else []) + (packages.TESTS if tests else [])
+
+
+def check_and_prepare(places: Places, *, port: int, listen: str, tests: bool = False) -> None:
+    """Look first and print what was found; only if nothing stands against it, change the machine."""
+    rows = host.look(places, port, listen, wanted_packages(tests=tests))
+    table.show(rows)
+    if any(row.state == "can't" for row in rows):
+        raise SetupError("set-up has changed nothing: see the lines marked can't")
+    if is_root():
+        packages.install(wanted_packages(tests=tests))
+    ground.prepare(places)
+    programs.prepare(places)
+
+
+def up(port: int, listen: str) -> int:
+    """Set up what is missing, then serve until Ctrl-C."""
+    places = find()
+    if pid := supervisor.running_pid(places):
+        raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
+    check_and_prepare(places, port=port, listen=listen)
+    address = f"http://{listen}:{port}"
+    for arguments in (["migrate", "--no-input", "-v", "0"], ["collectstatic", "--no-input", "-v", "0"], ["load_course"]):
+        print(manage(places, address, arguments).strip(), flush=True)
+    if is_root():
+        build_image(places, BASE_IMAGE)
+    return asyncio.run(serve(places, listen, port))
+
+
+async def serve(places: Places, listen: str, port: int) -> int:
+    address = f"http://{listen}:{port}"
+    with (places.state / "log" / "bulkhead.log").open("a") as log:
+        watched = supervisor.Supervisor(places, services.every(places, listen, port), log)
+
+        async def when_up(running: supervisor.Supervisor) -> None:
+            await asyncio.to_thread(wait_until_served, address)
+            link = await asyncio.to_thread(manage, places, address, ["signin_link", "--create-admin"])
+            print(f"\nBulkhead is at {address}\nSign in once, as its administrator: {address}{link.strip()}\n"
+                  f"Log: {log.name}   Stop: Ctrl-C\n", flush=True)
+            if not is_root():
+                print("Labs are marked \"no worker on this machine\". This adds one: sudo ./lab up\n", flush=True)
+            build_later_images(places)
+
+        return await watched.run(when_up)
+
+
+def manage(places: Places, address: str, arguments: list[str]) -> str:
+    """manage.py as the unprivileged user."""
+    return programs.run([places.python, places.project / "manage.py", *arguments], as_user=True,
+                        environment=services.site_environment(places, address), cwd=places.project)
+
+
+def wait_until_served(address: str) -> None:
+    deadline = time.monotonic() + SERVING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise SetupError("the site does not answer; its log says why")
+
+
+def build_image(places: Places, name: str) -> None:
+    """Build an image with a bar; nothing happens when its recipe was built before."""
+    command = [str(places.python), "-m", "runtime_agent", "image", "build", name]
+    child = subprocess.Popen(command, cwd=places.project, env=services.shared_environment(places), text=True,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    for line in child.stdout:
+        report = json.loads(line)
+        filled = report["percent"] * 30 // 100
+        print(f"\r  image {name} [{'#' * filled}{'.' * (30 - filled)}] {report['percent']:3d} % "
+              f"{report['message'][:60]:60}", end="", flush=True)
+    print(flush=True)
+    if child.wait():
+        raise SetupError(f"the image {name} could not be built (status {child.returncode})")
+
+
+def build_later_images(places: Places) -> None:
+    """Every other recipe, one after the other, at low priority; their progress is on the operator's page."""
+    names = sorted(path.parent.name for path in (places.project / "labs/images").glob("*/packages"))
+    later = [name for name in names if name != BASE_IMAGE]
+    if not is_root() or not later:
+        return
+    loop = " && ".join(f"{places.python} -m runtime_agent image build {name}" for name in later)
+    subprocess.Popen(["/bin/sh", "-c", loop], cwd=places.project, env=services.shared_environment(places),
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                     start_new_session=True, preexec_fn=lambda: os.nice(10) and None)
+
+
+def down() -> int:
+    """Stop the supervisor of these places and wait for it."""
+    places = find()
+    pid = supervisor.running_pid(places)
+    if pid is None:
+        print("Bulkhead does not run here.")
+        return 0
+    os.kill(pid, 15)
+    deadline = time.monotonic() + 60
+    while supervisor.running_pid(places) is not None:
+        if time.monotonic() > deadline:
+            raise SetupError(f"pid {pid} does not end; its log is {Path(places.state) / 'log/bulkhead.log'}")
+        time.sleep(0.1)
+    print("Bulkhead has stopped. Running sandboxes stay until they expire or the site is up again.")
+    return 0
+
+
+def chown_to_user(folder: Path) -> None:
+    """Give a folder of the tests to the unprivileged user."""
+    owner = user_ids()
+    if owner:
+        os.chown(folder, *owner)
