@@ -29,7 +29,7 @@ GUEST_FILES = Path(__file__).resolve().parent / "guest"
 HOST_PROGRAMS = {"busybox": "/bin/busybox", "init": "/usr/bin/catatonit"}
 """Static programs of the host's packages that lie in every sandbox's /.bulkhead/bin."""
 MMDEBSTRAP_OPTIONS = [
-    "--variant=apt", "--mode=root", "--format=directory",
+    "--verbose", "--variant=apt", "--mode=root", "--format=directory",
     "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
     "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-exclude=/usr/share/locale/*",

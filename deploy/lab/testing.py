@@ -102,7 +102,7 @@ def front_end(places: Places) -> tuple[int, str]:
     except SetupError as error:
         print(error)
         return 1, str(error)
-    found = {word: int(number) for word, number in re.findall(r"^\W*(pass|fail) (\d+)$", output, re.MULTILINE)}
+    found = {word: int(number) for word, number in re.findall(r"^\S*\s*(pass|fail) (\d+)$", output, re.MULTILINE)}
     line = f"{found.get('pass', 0)} passed, {found.get('fail', 0)} failed"
     print(line)
     return 0 if found.get("pass") and not found.get("fail") else 1, line
