@@ -17,15 +17,15 @@ def commands() -> set[str]:
     return set(subparsers.choices)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_every_link_leads_somewhere(page):
-    targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_link_leads_somewhere(document):
+    targets = [target for target in LINK.findall(document.read_text()) if "://" not in target]
+    assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_every_command_named_exists(page):
-    assert set(re.findall(r"\./lab ([a-z]+)", page.read_text())) <= commands()
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_command_named_exists(document):
+    assert set(re.findall(r"\./lab ([a-z]+)", document.read_text())) <= commands()
 
 
 def test_the_readme_lists_every_command():
