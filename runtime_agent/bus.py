@@ -1,0 +1,92 @@
+"""The bridge's two connections to Redis: one that listens, one that publishes.
+
+Written over hiredis' reader with asyncio's callbacks, because redis-py's asyncio layer costs a task and two loop turns
+for each key. Whatever can't be sent is dropped: the rings hold it, and viewers greet again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
+
+import hiredis
+
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+log = logging.getLogger(__name__)
+
+
+def pack(*words: bytes) -> bytes:
+    """One command in RESP, https://redis.io/docs/latest/develop/reference/protocol-spec/ ."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+
+
+class Connection(asyncio.Protocol):
+    """A connection that stays: it comes back by itself and calls ``on_up`` each time."""
+
+    def __init__(self, url: str, on_up: Callable[[Connection], None], on_reply: Callable[[Any], None],
+                 on_flow: Callable[[], None] = lambda: None):
+        self.url, self.on_up, self.on_reply, self.on_flow = urlparse(url), on_up, on_reply, on_flow
+        self.transport: asyncio.Transport | None = None
+        self.is_clogged = False
+        self._lost = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connect, and connect again whenever it is lost, until cancelled."""
+        attempt = 0
+        while True:
+            try:
+                await self._connect()
+            except OSError as error:
+                wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                attempt += 1
+                log.info("redis is away, again in %.2f s: %s", wait, error)
+                await asyncio.sleep(wait)
+                continue
+            attempt = 0
+            await self._lost.wait()
+
+    async def _connect(self) -> None:
+        self._lost.clear()
+        loop = asyncio.get_running_loop()
+        if self.url.scheme == "unix":
+            await loop.create_unix_connection(lambda: self, self.url.path)
+        else:
+            secure = True if self.url.scheme == "rediss" else None
+            await loop.create_connection(lambda: self, self.url.hostname, self.url.port or 6379, ssl=secure)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport, self.reader, self.is_clogged = transport, hiredis.Reader(), False
+        if self.url.password:
+            user = [unquote(self.url.username).encode()] if self.url.username else []
+            self.send(b"AUTH", *user, unquote(self.url.password).encode())
+        database = parse_qs(self.url.query).get("db", [self.url.path.strip("/") if self.url.scheme != "unix" else "0"])[0]
+        if database not in ("", "0"):
+            self.send(b"SELECT", database.encode())
+        self.on_up(self)
+
+    def send(self, *words: bytes) -> bool:
+        """Send a command; False (and nothing sent) while there is no connection."""
+        if self.transport is None or self.transport.is_closing():
+            return False
+        self.transport.write(pack(*words))
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        self.reader.feed(data)
+        while (reply := self.reader.gets()) is not False:
+            self.on_reply(reply)
+
+    def pause_writing(self) -> None:
+        self.is_clogged = True
+
+    def resume_writing(self) -> None:
+        self.is_clogged = False
+        self.on_flow()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.transport, self.is_clogged = None, False
+        self._lost.set()
+        self.on_flow()

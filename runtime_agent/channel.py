@@ -1,0 +1,234 @@
+"""One terminal in the bridge: its PTY, its ring, its viewers, and who is waited for.
+
+Reading stops while the active viewer has more than a window unacknowledged; the kernel then slows the program down.
+Input never waits behind output: it has a queue of its own and the master is non-blocking. Everything runs as callbacks
+of one event loop, so nothing here needs a lock, and no key costs a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import struct
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runtime_agent import protocol
+from runtime_agent.osc import MarkScanner
+from runtime_agent.protocol import Frame
+from runtime_agent.ring import Ring
+
+READS_PER_TURN = 4
+MAX_VIEWERS = 64
+Publish = Callable[[bytes], None]
+
+
+@dataclass
+class Viewer:
+    """A cursor. ``acked`` is the PTY offset that its page has parsed."""
+
+    acked: int
+    read_only: bool
+    client: int
+
+
+class Channel:
+    """``publish`` hands a bus frame to Redis; ``is_clogged`` says that Redis does not keep up."""
+
+    def __init__(self, terminal_id: str, master: int, ring: Ring, *, publish: Publish, is_clogged: Callable[[], bool],
+                 on_mark: Callable[[str], None], on_end: Callable[[Channel], None]):
+        self.terminal_id, self.master, self.ring = terminal_id, master, ring
+        self.publish, self.is_clogged, self.on_mark, self.on_end = publish, is_clogged, on_mark, on_end
+        self.viewers: dict[int, Viewer] = {}
+        self.active: int | None = None
+        self.sent = ring.head
+        self.pending: list[tuple[int, bytes]] = []
+        self.marks = MarkScanner()
+        self.reading = self.writing = self.ended = False
+        self.held_since: float | None = None
+        self.refused: dict[str, int] = {}
+        self.loop = asyncio.get_running_loop()
+        self.steer()
+
+    # --- frames from viewers ------------------------------------------------------------------------------
+
+    def take(self, viewer_id: int, frame: bytes) -> None:
+        """One browser frame of one viewer. A bad one is counted and has no effect."""
+        try:
+            kind, fields, body = protocol.decode(frame)
+        except protocol.ProtocolError as error:
+            self.refuse(error.reason)
+            return
+        if kind is Frame.HELLO:
+            self.greet(viewer_id, *fields)
+        elif kind is Frame.BYE:
+            self.forget(viewer_id)
+        elif (viewer := self.viewers.get(viewer_id)) is None:
+            self.refuse("before-hello")
+        elif kind is Frame.ACK:
+            viewer.acked = min(max(viewer.acked, fields[0]), self.ring.head)
+            self.steer()
+        elif viewer.read_only:
+            self.refuse("read-only")
+        elif kind is Frame.RESIZE:
+            self.resize(*fields)
+        elif kind is Frame.INPUT:
+            self.accept_input(viewer_id, viewer, fields[0], body)
+        else:
+            self.refuse("wrong-way")
+
+    def refuse(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def greet(self, viewer_id: int, version: int, flags: int, client: int, resume: int, rows: int, cols: int) -> None:
+        """Tell the viewer where we are and send what it lacks, all before any later output."""
+        if version != protocol.VERSION:
+            self.refuse("version")
+            return
+        if viewer_id not in self.viewers and len(self.viewers) >= MAX_VIEWERS:
+            self.refuse("too-many-viewers")
+            return
+        self.flush()
+        read_only = bool(flags & protocol.READ_ONLY)
+        wanted = self.ring.start if resume == protocol.FROM_RING_START else min(resume, self.ring.head)
+        first = max(wanted, self.ring.start)
+        self.viewers[viewer_id] = Viewer(first, read_only, viewer_id)
+        self.answer(viewer_id, protocol.encode(Frame.WELCOME, self.sent, first, self.ring.received(viewer_id),
+                                               self.ring.epoch))
+        if wanted < first:
+            self.answer(viewer_id, protocol.encode(Frame.SKIPPED, wanted, first))
+        while first < self.sent:
+            part = self.ring.since(first, min(protocol.MAX_OUTPUT_CHUNK_BYTES, self.sent - first))
+            self.answer(viewer_id, protocol.encode(Frame.REPLAY, first, data=part))
+            first += len(part)
+        if not read_only:
+            self.active = viewer_id
+            self.resize(rows, cols)
+        self.steer()
+
+    def forget(self, viewer_id: int) -> None:
+        self.viewers.pop(viewer_id, None)
+        if self.active == viewer_id:
+            self.active = None
+        self.steer()
+
+    def forget_all(self) -> None:
+        """Nobody listens on our channel: whoever is held for is gone without a word."""
+        self.viewers.clear()
+        self.active = None
+        self.steer()
+
+    def answer(self, viewer_id: int, frame: bytes) -> None:
+        self.publish(protocol.address(viewer_id, frame))
+
+    def resize(self, rows: int, cols: int) -> None:
+        rows, cols = protocol.clamp_size(rows, cols)
+        try:
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        except OSError:
+            self.refuse("resize-failed")
+
+    # --- input --------------------------------------------------------------------------------------------
+
+    def accept_input(self, viewer_id: int, viewer: Viewer, offset: int, body: bytes) -> None:
+        """Take what is new; what was taken before is dropped, what leaves a gap waits for its beginning."""
+        received = self.ring.received(viewer.client)
+        if offset > received:
+            self.refuse("input-gap")
+        elif fresh := body[received - offset:]:
+            self.ring.note_received(viewer.client, received + len(fresh))
+            self.pending.append((viewer_id, fresh))
+            self.active = viewer_id
+            self.write_pending()
+        self.answer(viewer_id, protocol.encode(Frame.INPUT_ACK, self.ring.received(viewer.client)))
+
+    def write_pending(self) -> None:
+        while self.pending and not self.ended:
+            viewer_id, chunk = self.pending[0]
+            try:
+                written = os.write(self.master, chunk)
+            except BlockingIOError:
+                written = 0
+            except OSError:
+                self.pending.clear()
+                return
+            if written < len(chunk):
+                self.pending[0] = (viewer_id, chunk[written:])
+                if not self.writing:
+                    self.writing = True
+                    self.loop.add_writer(self.master, self.write_pending)
+                return
+            self.pending.pop(0)
+        if self.writing:
+            self.writing = False
+            self.loop.remove_writer(self.master)
+
+    # --- output -------------------------------------------------------------------------------------------
+
+    def may_read(self) -> bool:
+        viewer = self.viewers.get(self.active) if self.active is not None else None
+        if viewer is None:
+            return True
+        return self.ring.head - viewer.acked < protocol.WINDOW_BYTES
+
+    def steer(self) -> None:
+        """Watch the PTY exactly while its output may be taken."""
+        want = not self.ended and self.may_read() and not self.is_clogged()
+        if want and not self.reading:
+            self.loop.add_reader(self.master, self.read)
+            self.held_since = None
+        elif not want and self.reading:
+            self.loop.remove_reader(self.master)
+            self.held_since = self.loop.time()
+        self.reading = want
+
+    def read(self) -> None:
+        """Take what the PTY has, up to a few buffers, and send it in one go."""
+        for _ in range(READS_PER_TURN):
+            try:
+                count = self.ring.read_from(self.master)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    self.flush()
+                    self.end()
+                    return
+                raise
+            if count == 0 or self.ring.head - self.sent >= protocol.MAX_OUTPUT_CHUNK_BYTES:
+                break
+        self.flush()
+        self.steer()
+
+    def flush(self) -> None:
+        """Publish what has been read and not yet sent."""
+        while self.sent < self.ring.head:
+            chunk = self.ring.since(self.sent, protocol.MAX_OUTPUT_CHUNK_BYTES)
+            self.publish(protocol.encode(Frame.OUTPUT, self.sent, data=chunk))
+            if self.marks.feed(chunk):
+                self.on_mark(self.terminal_id)
+            self.sent += len(chunk)
+
+    def drain(self) -> None:
+        """The shell is gone: take what it left behind, whoever keeps the slave side open."""
+        while not self.ended:
+            try:
+                if self.ring.read_from(self.master) == 0:
+                    break
+            except OSError:
+                break
+            self.flush()
+        self.end()
+
+    def end(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self.steer()
+        self.loop.remove_reader(self.master)
+        self.loop.remove_writer(self.master)
+        os.close(self.master)
+        self.on_end(self)
