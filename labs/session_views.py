@@ -1,21 +1,40 @@
-"""What a student does to a session of their own; each is found through the user, so a stranger gets 404."""
+"""What a student does to a session of their own; each is found through the user, so a stranger gets 404.
+
+A page asks for JSON; a plain form is led back to its lesson.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import notices, sessions
-from labs.models import LabSession
+from labs import agent_client, notices, sessions
+from labs.lesson_views import refusal
+from labs.models import LabSession, Terminal
+from runtime_agent import protocol
+
+
+def find(request: HttpRequest, session_id: UUID) -> LabSession:
+    return get_object_or_404(LabSession.objects.select_related("lesson__module__course"), pk=session_id,
+                             user=request.user)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
 
 
 @require_safe
 @login_required
 def show(request: HttpRequest, session_id: UUID) -> JsonResponse:
-    session = get_object_or_404(LabSession, pk=session_id, user=request.user)
+    session = find(request, session_id)
     return JsonResponse({**notices.state_of(session), "stage": session.stage})
 
 
@@ -23,12 +42,38 @@ def _action(change: Callable[[UUID], LabSession]) -> Callable[..., HttpResponse]
     @require_POST
     @login_required
     def view(request: HttpRequest, session_id: UUID) -> HttpResponse:
-        get_object_or_404(LabSession, pk=session_id, user=request.user)
+        session = find(request, session_id)
         try:
-            return JsonResponse(notices.state_of(change(session_id)))
+            state = notices.state_of(change(session_id))
         except sessions.Refused as refused:
-            return JsonResponse({"reason": refused.reason}, status=409)
+            if wants_json(request):
+                return JsonResponse({"reason": refused.reason, "sentence": refusal(refused.reason)}, status=409)
+            messages.error(request, refusal(refused.reason))
+            return redirect(session.lesson)
+        return JsonResponse(state) if wants_json(request) else redirect(session.lesson)
     return view
 
 
 extension, end, restart = _action(sessions.extend), _action(sessions.end), _action(sessions.restart)
+
+
+@require_POST
+@login_required
+def terminals(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Open one more terminal, on the machine named or the lab's first. At most eight, all told."""
+    session = find(request, session_id)
+    machines = list(session.lab["machines"])
+    machine = request.POST.get("machine") or machines[0]
+    if machine not in machines or session.state != LabSession.State.READY:
+        return JsonResponse({"sentence": refusal("wrong-state")}, status=409)
+    with transaction.atomic():
+        taken = set(Terminal.objects.select_for_update().filter(session=session).exclude(state="closed")
+                    .values_list("number", flat=True))
+        free = [number for number in range(protocol.MAX_TERMINALS) if number not in taken]
+        if not free:
+            return JsonResponse({"sentence": _("Eight terminals are open. Close one of them first.")}, status=409)
+        opened, _made = Terminal.objects.update_or_create(
+            session=session, number=free[0], defaults={"machine": machine, "state": "opening",
+                                                       "title": _("Terminal %d") % (free[0] + 1)})
+        transaction.on_commit(lambda: agent_client.open_terminal_later(session, opened.number, machine))
+    return JsonResponse({"number": opened.number, "title": opened.title, "machine": machine})

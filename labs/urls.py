@@ -1,16 +1,30 @@
 """The addresses of the site's app; a new verb on a page becomes a new noun here."""
 
-from django.urls import path
+from django.urls import include, path
 
-from labs import session_views, views
+from labs import lesson_views, one_time, session_views, views
 
+lesson_patterns = [
+    path("", lesson_views.show, name="lesson"),
+    path("sessions/", lesson_views.start, name="session-create"),
+    path("hints/<slug:block>/", lesson_views.hint, name="hint"),
+    path("answers/<slug:block>/", lesson_views.answer, name="answer"),
+    path("measurements/<slug:block>/", lesson_views.measurement, name="measurement"),
+]
+session_patterns = [
+    path("", session_views.show, name="session"),
+    path("extension/", session_views.extension, name="session-extension"),
+    path("end/", session_views.end, name="session-end"),
+    path("restart/", session_views.restart, name="session-restart"),
+    path("terminals/", session_views.terminals, name="session-terminal-create"),
+]
 urlpatterns = [
     path("", views.course_home, name="course-home"),
-    path("sessions/<uuid:session_id>/", session_views.show, name="session"),
-    path("sessions/<uuid:session_id>/extension/", session_views.extension, name="session-extension"),
-    path("sessions/<uuid:session_id>/end/", session_views.end, name="session-end"),
-    path("sessions/<uuid:session_id>/restart/", session_views.restart, name="session-restart"),
+    path("learn/<slug:course>/<slug:module>/<slug:lesson>/", include(lesson_patterns)),
+    path("sessions/<uuid:session_id>/", include(session_patterns)),
+    path("accounts/one-time/<str:token>/", one_time.sign_in, name="one-time"),
     path("me/", views.me_progress, name="me-progress"),
     path("operator/", views.operator, name="operator"),
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
 ]

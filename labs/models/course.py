@@ -1,6 +1,7 @@
 """The loaded copy of the course; the files in git are the source."""
 
 from django.db import models
+from django.urls import reverse
 
 
 class Course(models.Model):
@@ -53,3 +54,6 @@ class Lesson(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("lesson", args=(self.module.course.slug, self.module.slug, self.slug))

@@ -1,0 +1,195 @@
+"""What a lesson's page shows one reader: the loaded document with this reader's tasks, answers and numbers in it.
+
+Pure assembly over rows that were fetched at once; a page costs the same few queries however long its lesson is.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from labs import agent_client, sessions
+from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
+from runtime_agent import protocol
+
+Block = dict[str, Any]
+
+
+def stage_labels() -> dict[str, str]:
+    """What each stage of a start is called on the page."""
+    return dict(zip(protocol.STAGES, (
+        _("A worker host has taken it"), _("Making its disk"), _("Laying its root file system"),
+        _("Starting its first process"), _("Setting the lab up"), _("Opening a terminal")), strict=True))
+
+
+class Reader:
+    """Everything one user has done in one lesson."""
+
+    def __init__(self, user: Any, lesson: Lesson):
+        self.lesson, self.is_known = lesson, user.is_authenticated
+        mine = {"user": user, "lesson": lesson}
+        self.results = self._by(TaskResult, "task", mine)
+        self.hints = self._by(HintTaken, "hint", mine)
+        self.answers = self._by(Answer, "block", mine)
+        self.measured = self._by(Measurement, "block", mine)
+        self.session = (LabSession.objects.filter(**mine).prefetch_related("terminals").first()
+                        if self.is_known else None)
+
+    def _by(self, model: Any, key: str, mine: dict[str, Any]) -> dict[str, Any]:
+        return {getattr(row, key): row for row in model.objects.filter(**mine)} if self.is_known else {}
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return [self._task(task) for task in (self.lesson.lab or {}).get("tasks", [])]
+
+    def _task(self, task: dict[str, Any]) -> dict[str, Any]:
+        found = self.results.get(task["id"])
+        return {"id": task["id"], "title": task["title"], "step": task["step"], "points": task["points"],
+                "state": found.state if found else "open", "why": found.why if found else "",
+                "saw": found.saw if found else "", "passed": bool(found and found.passed_at)}
+
+
+def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> dict[str, Any]:
+    """The whole context of labs/lesson.html. ``errors`` are sentences by block id, about what was just sent."""
+    reader = Reader(user, lesson)
+    tasks = reader.tasks()
+    module = lesson.module
+    hosts = agent_client.living_hosts() if lesson.lab else {}
+    previous, following = neighbours(lesson)
+    return {
+        "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
+        "document": document(reader, tasks, hosts, errors or {}), "session": session_facts(reader.session),
+        "terminals": list(reader.session.terminals.all()) if reader.session else [],
+        "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
+        "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
+        "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
+        "session_create_url": reverse("session-create", args=address(lesson))}
+
+
+def address(lesson: Lesson) -> tuple[str, str, str]:
+    return lesson.module.course.slug, lesson.module.slug, lesson.slug
+
+
+def neighbours(lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
+    """The lessons before and after this one in its course."""
+    every = list(Lesson.objects.filter(module__course=lesson.module.course).select_related("module__course"))
+    at = every.index(lesson)
+    return (every[at - 1] if at else None), (every[at + 1] if at + 1 < len(every) else None)
+
+
+# --- the session ------------------------------------------------------------------------------------------
+
+
+def session_facts(session: LabSession | None) -> LabSession | None:
+    """The row with what only a page asks: the sentence of its reason, its place, what may be done with it."""
+    if session is None:
+        return None
+    reason = protocol.REASONS.get(session.reason)
+    session.sentence = reason.sentence if reason else ""
+    session.position = sessions.position(session) if session.state == LabSession.State.QUEUED else None
+    session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
+    session.can_resume = sessions.can_resume(session)
+    return session
+
+
+def stages(session: LabSession | None) -> list[dict[str, str]]:
+    names = list(protocol.STAGES)
+    at = names.index(session.stage) if session and session.stage in names else -1
+    return [{"name": name, "label": label, "at": "done" if index < at else "now" if index == at else "next"}
+            for index, (name, label) in enumerate(stage_labels().items())]
+
+
+# --- the document -----------------------------------------------------------------------------------------
+
+
+def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any], errors: dict[str, str]) -> dict[str, Any]:
+    """A copy of the lesson's document in which every block knows its state."""
+    shown = copy.deepcopy(reader.lesson.document)
+    by_id = {task["id"]: task for task in tasks}
+    facts = reader_facts(reader.session, hosts)
+    for step in shown.get("steps", []):
+        own = [task for task in tasks if task["step"] == step["id"]]
+        passed = sum(task["passed"] for task in own)
+        step["done"] = "all" if own and passed == len(own) else "some" if passed else "none"
+        for block in step["blocks"]:
+            _merge(block, reader, by_id, facts, errors)
+    return shown
+
+
+def reader_facts(session: LabSession | None, hosts: dict[str, Any]) -> dict[str, str]:
+    """What :::when asks: of the running sandbox, else of the hosts it would run on."""
+    known = (session.facts if session and session.is_active else None) or next(iter(hosts.values()), {})
+    return {name: str(known[name]) for name in ("cgroup", "runtime") if name in known}
+
+
+def _merge(block: Block, reader: Reader, tasks: dict[str, Any], facts: dict[str, str], errors: dict[str, str]) -> None:
+    kind = block["kind"]
+    if kind == "task":
+        block["state"] = tasks.get(block["task"], {})
+    elif kind == "hint":
+        block["state"] = {"taken": block["id"] in reader.hints}
+    elif kind == "predict":
+        found = reader.answers.get(block["id"])
+        block["state"] = {"given": found.given if found else None, "correct": bool(found and found.correct)}
+        block["answer_text"] = block.get("answer") if block.get("kind_of") != "choice" else ""
+    elif kind == "measure":
+        found = reader.measured.get(block["id"])
+        block["state"] = {"value": found.value if found else None, "error": errors.get(block["id"], "")}
+    elif kind == "quiz":
+        _merge_quiz(block, reader.answers.get(block["id"]))
+    elif kind == "when":
+        wanted = block["condition"]
+        block["state"] = {"holds": not facts or all(facts.get(name, value) == value for name, value in wanted.items())}
+        for inner in block["blocks"]:
+            _merge(inner, reader, tasks, facts, errors)
+
+
+def _merge_quiz(block: Block, found: Answer | None) -> None:
+    """Before an answer the page must not give the right ones away."""
+    given = found.given if found else {}
+    block["state"] = {"answered": bool(found)}
+    for question in block["questions"]:
+        answer = given.get(question["id"])
+        question["given"] = answer if isinstance(answer, str) else None
+        question["correct"] = is_right(question, answer) if found else None
+        for option in question.get("options", []):
+            chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
+            option["chosen"] = bool(found) and chosen
+            option["place"] = answer.get(option["id"]) if isinstance(answer, dict) else None
+
+
+def is_right(question: Block, answer: Any) -> bool:
+    """Whether ``answer`` (a text, a list of option ids, or places by option id) answers the question."""
+    kind = question["kind"]
+    if kind in ("single", "multiple"):
+        right = {option["id"] for option in question["options"] if option["correct"]}
+        return {answer} == right if isinstance(answer, str) else set(answer or []) == right
+    if kind == "order":
+        return isinstance(answer, dict) and [option["id"] for option in question["options"]] == sorted(
+            answer, key=lambda option: str(answer[option]).zfill(4))
+    if kind == "number":
+        return _is_near(answer, question.get("answer"), question.get("tolerance") or 0)
+    return str(answer or "").strip().casefold() == str(question.get("answer", "")).strip().casefold()
+
+
+def _is_near(answer: Any, right: Any, tolerance: float) -> bool:
+    try:
+        return abs(float(str(answer).replace(",", ".")) - float(right)) <= float(tolerance)
+    except (TypeError, ValueError):
+        return False
+
+
+def progress_of(user: Any, modules: list[Any]) -> list[dict[str, Any]]:
+    """Modules with their lessons, each with passed and total tasks: what home and progress pages list."""
+    passed: dict[int, int] = {}
+    if user.is_authenticated:
+        for lesson_id in TaskResult.objects.filter(user=user, passed_at__isnull=False).values_list("lesson_id", flat=True):
+            passed[lesson_id] = passed.get(lesson_id, 0) + 1
+    return [{"slug": module.slug, "title": module.title, "summary": module.summary, "lessons": [
+        {"id": lesson.id, "title": lesson.title, "summary": lesson.summary, "minutes": lesson.minutes,
+         "url": lesson.get_absolute_url(), "passed": passed.get(lesson.id, 0),
+         "total": len((lesson.lab or {}).get("tasks", []))} for lesson in module.lessons.all()]} for module in modules]
+
+

@@ -1,0 +1,134 @@
+"""The lesson's page and what a reader sends from it. Every answer leads back to the page, also without JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from labs import lesson_page, sessions
+from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
+
+MAX_ANSWER_CHARS = 500
+
+
+def find(course: str, module: str, lesson: str) -> Lesson:
+    return get_object_or_404(Lesson.objects.select_related("module__course"), slug=lesson, module__slug=module,
+                             module__course__slug=course)
+
+
+@require_safe
+def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
+    return render(request, "labs/lesson.html", lesson_page.context(request.user, find(course, module, lesson)))
+
+
+@require_POST
+@login_required
+def start(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
+    """Start, retry, start over, or resume: one button each, all end in one active session."""
+    found = find(course, module, lesson)
+    try:
+        if wanted := request.POST.get("resume"):
+            session = LabSession.objects.filter(user=request.user, lesson=found, pk=_uuid(wanted)).first()
+            if session is None:
+                raise Http404
+            sessions.resume(session.id)
+        else:
+            sessions.start(request.user, found)
+    except sessions.Refused as refused:
+        messages.error(request, refusal(refused.reason))
+    return redirect(found)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
+def refusal(reason: str) -> str:
+    """Why the site says no, and what to do."""
+    return {
+        "no-lab": _("This lesson has no lab."),
+        "maximum": _("You have as many sandboxes running as you may. End one of them first."),
+        "wrong-state": _("This sandbox is not in a state for that any more. The page shows how it stands."),
+    }.get(reason, _("That was not possible. Reload the page and try again."))
+
+
+@require_POST
+@login_required
+def hint(request: HttpRequest, course: str, module: str, lesson: str, block: str) -> HttpResponse:
+    found = find(course, module, lesson)
+    block_of(found, block, "hint")
+    HintTaken.objects.get_or_create(user=request.user, lesson=found, hint=block)
+    return redirect(f"{found.get_absolute_url()}#hint-{block}")
+
+
+@require_POST
+@login_required
+def answer(request: HttpRequest, course: str, module: str, lesson: str, block: str) -> HttpResponse:
+    """A prediction is kept as first given; a quiz may be answered again."""
+    found = find(course, module, lesson)
+    asked = block_of(found, block, "predict", "quiz")
+    if asked["kind"] == "predict":
+        given = request.POST.get("answer", "")[:MAX_ANSWER_CHARS]
+        if given:
+            Answer.objects.get_or_create(user=request.user, lesson=found, block=block, defaults={
+                "kind": "predict", "given": given, "correct": is_predicted(asked, given)})
+    else:
+        given_all = {question["id"]: _given(request, question) for question in asked["questions"]}
+        right = all(lesson_page.is_right(question, given_all[question["id"]]) for question in asked["questions"])
+        Answer.objects.update_or_create(user=request.user, lesson=found, block=block, defaults={
+            "kind": "quiz", "given": given_all, "correct": right})
+    return redirect(f"{found.get_absolute_url()}#{asked['kind']}-{block}")
+
+
+def is_predicted(asked: dict[str, Any], given: str) -> bool:
+    kind = "number" if asked["kind_of"] == "number" else "text"
+    return lesson_page.is_right({"kind": kind, "answer": asked["answer"], "tolerance": asked.get("tolerance")}, given)
+
+
+def _given(request: HttpRequest, question: dict[str, Any]) -> Any:
+    name = question["id"]
+    if question["kind"] == "multiple":
+        return request.POST.getlist(name)
+    if question["kind"] == "order":
+        return {option["id"]: request.POST.get(f"{name}.{option['id']}", "")[:4] for option in question["options"]}
+    return request.POST.get(name, "")[:MAX_ANSWER_CHARS]
+
+
+@require_POST
+@login_required
+def measurement(request: HttpRequest, course: str, module: str, lesson: str, block: str) -> HttpResponse:
+    """Keep a number. What is none comes back with a sentence beside its field."""
+    found = find(course, module, lesson)
+    asked = block_of(found, block, "measure")
+    try:
+        value = float(request.POST.get("value", "").strip().replace(",", "."))
+        if not abs(value) < 1e15:
+            raise ValueError
+    except ValueError:
+        error = {block: _("Type a number, for example 12.5.")}
+        return render(request, "labs/lesson.html", lesson_page.context(request.user, found, error), status=422)
+    Measurement.objects.update_or_create(user=request.user, lesson=found, block=block,
+                                         defaults={"value": value, "unit": asked.get("unit") or ""})
+    return redirect(f"{found.get_absolute_url()}#measure-{block}")
+
+
+def block_of(lesson: Lesson, block_id: str, *kinds: str) -> dict[str, Any]:
+    """The block of that id and one of those kinds, also inside :::when; Http404 if the lesson has none."""
+    waiting = [block for step in lesson.document.get("steps", []) for block in step["blocks"]]
+    while waiting:
+        block = waiting.pop()
+        if block["kind"] in kinds and block["id"] == block_id:
+            return block
+        waiting += block.get("blocks", []) if block["kind"] == "when" else []
+    raise Http404
+
