@@ -1,0 +1,1 @@
+"""Courses as files: reading, checking and publishing them. Pure Python; it must never import Django."""

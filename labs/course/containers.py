@@ -1,0 +1,119 @@
+"""What stands inside questions: predictions, measurements and quizzes, from their lines to blocks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from labs.course import html
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+OPTION = re.compile(r"- \[(?P<mark>[ xX])\] (?P<text>.+)$")
+PLACE = re.compile(r"(?P<place>\d+)\. (?P<text>.+)$")
+ANSWER = re.compile(r"= (?P<answer>.+?)(?: \+- (?P<tolerance>[\d.]+))?$")
+QUOTE = re.compile(r"\s*> ?(?P<text>.*)$")
+Block = dict[str, Any]
+
+
+class ContainerError(ValueError):
+    """``line`` counts from the container's first line, 0."""
+
+    def __init__(self, message: str, line: int = 0):
+        super().__init__(message)
+        self.line = line
+
+
+def predict(words: list[str], lines: list[str]) -> Block:
+    """``:::predict id choice|number|line [unit=...]``: question, then options or ``= answer``, then ``> explanation``."""
+    if len(words) < 2 or not NAME.fullmatch(words[0]) or words[1] not in ("choice", "number", "line"):
+        raise ContainerError("write :::predict, an id, and choice, number or line")
+    unit = next((word.partition("=")[2] for word in words[2:] if word.startswith("unit=")), "")
+    question, options, answer, tolerance, explanation = _parts(lines)
+    block = {"kind": "predict", "id": words[0], "kind_of": words[1], "question_html": html.render(question),
+             "options": [], "answer": answer, "tolerance": tolerance, "unit": unit, "explain_html": html.render(explanation)}
+    if not explanation:
+        raise ContainerError("a prediction needs an explanation in lines that begin with >")
+    if words[1] == "choice":
+        right = [f"o{index}" for index, option in enumerate(options) if option["correct"]]
+        if len(options) < 2 or len(right) != 1:
+            raise ContainerError("a choice needs at least two options - [ ], and exactly one - [x]")
+        block["options"] = [{"id": f"o{index}", "html": option["html"]} for index, option in enumerate(options)]
+        block["answer"] = right[0]
+    elif not answer:
+        raise ContainerError("write the outcome in a line = value")
+    return block
+
+
+def measure(words: list[str], lines: list[str]) -> Block:
+    """``:::measure id unit=ms``: a label, and the command that shows the number in a code fence."""
+    units = [word.partition("=")[2] for word in words[1:] if word.startswith("unit=")]
+    if len(words) != 2 or not NAME.fullmatch(words[0]) or not units:
+        raise ContainerError("write :::measure, an id, and unit=...")
+    text = [line for line in lines if line.strip() and not line.startswith("```")]
+    fenced = "\n".join(lines).split("```")
+    command = fenced[1].partition("\n")[2].strip() if len(fenced) > 2 else ""
+    label = " ".join(line.strip() for line in text if line.strip() not in command.splitlines())
+    if not label:
+        raise ContainerError("say in a line what is measured")
+    return {"kind": "measure", "id": words[0], "unit": units[0], "label": label, "command": command}
+
+
+def quiz(words: list[str], lines: list[str]) -> Block:
+    """``:::quiz id``: questions under ###; see docs/lab-format.md for the five kinds."""
+    if len(words) != 1 or not NAME.fullmatch(words[0]):
+        raise ContainerError("write :::quiz and an id")
+    starts = [index for index, line in enumerate(lines) if line.startswith("### ")]
+    if not starts:
+        raise ContainerError("a quiz needs at least one question under ###")
+    ends = [*starts[1:], len(lines)]
+    return {"kind": "quiz", "id": words[0],
+            "questions": [_question(f"q{number}", lines[start:end], start + 1)
+                          for number, (start, end) in enumerate(zip(starts, ends, strict=True), 1)]}
+
+
+def _question(name: str, lines: list[str], at: int) -> Block:
+    title = lines[0].removeprefix("### ").strip()
+    prompt, options, answer, tolerance, feedback = _parts(lines[1:])
+    block: Block = {"id": name, "prompt_html": html.render(f"{title}\n\n{prompt}".strip()), "options": options,
+                    "answer": answer, "tolerance": tolerance, "feedback_html": html.render(feedback) if feedback else ""}
+    if answer is not None:
+        number = tolerance is not None or re.fullmatch(r"-?[\d.]+", answer)
+        if not feedback:
+            raise ContainerError("this question needs feedback in lines that begin with >", at)
+        return {**block, "kind": "number" if number else "text", "options": []}
+    if any(option["place"] for option in options):
+        if not feedback and not any(option["feedback_html"] for option in options):
+            raise ContainerError("this question needs feedback in lines that begin with >", at)
+        return {**block, "kind": "order"}
+    right = sum(option["correct"] for option in options)
+    if len(options) < 2 or not right:
+        raise ContainerError("a question needs at least two options, one of them - [x], or a line = answer", at)
+    if silent := [index for index, option in enumerate(options, 1) if not option["feedback_html"]]:
+        raise ContainerError(f"option {silent[0]} has no feedback: write it below in a line that begins with >", at)
+    return {**block, "kind": "single" if right == 1 else "multiple"}
+
+
+def _parts(lines: list[str]) -> tuple[str, list[Block], str | None, str | None, str]:
+    """(text before, options, answer, tolerance, feedback behind all of it)."""
+    before: list[str] = []
+    options: list[Block] = []
+    quoted: list[str] = []
+    answer = tolerance = None
+    for line in lines:
+        option, place, found, quote = OPTION.match(line), PLACE.match(line), ANSWER.match(line), QUOTE.match(line)
+        if option or place:
+            match = option or place
+            options.append({"id": f"o{len(options)}", "html": html.render_inline(match["text"]), "feedback": [],
+                            "correct": bool(option and option["mark"] in "xX"), "place": bool(place)})
+        elif quote and options and line.startswith((" ", "\t")):
+            options[-1]["feedback"].append(quote["text"])
+        elif quote:
+            quoted.append(quote["text"])
+        elif found:
+            answer, tolerance = found["answer"], found["tolerance"]
+        else:
+            before.append(line)
+    for entry in options:
+        text = "\n".join(entry.pop("feedback"))
+        entry["feedback_html"] = html.render(text) if text else ""
+    return "\n".join(before).strip(), options, answer, tolerance, "\n".join(quoted).strip()

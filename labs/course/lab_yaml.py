@@ -1,0 +1,171 @@
+"""lab.yaml: the machines, limits and tasks of a lesson's lab, in the form that bundles carry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from labs.course.findings import Findings, nearest
+from labs.course.yaml_file import Node
+
+KEYS = ("machines", "networks", "terminals", "previews", "limits", "setup", "tasks")
+MACHINE_KEYS = ("image", "profile", "user", "memory", "cpus", "pids", "disk", "hostname")
+TASK_KEYS = ("id", "step", "title", "points", "machine", "check", "fail", "hint", "needs")
+PROFILES: dict[str, dict[str, Any]] = {
+    "standard": {"memory": 256 << 20, "pids": 256, "cpus": 0.5, "disk": 512 << 20},
+    "nested": {"memory": 1 << 30, "pids": 512, "cpus": 1.0, "disk": 4 << 30},
+}
+"""What a machine gets that does not say otherwise."""
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+SIZE = re.compile(r"(\d+)([KMG])")
+FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+MIN_SIZE_BYTES, MAX_SIZE_BYTES = 16 << 20, 64 << 30
+
+
+class LabFile:
+    """Reads one lab.yaml beside its lesson. ``document`` is the lab as lab.json has it, less steps and solutions."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.findings = Findings(folder / "lab.yaml")
+        self.root = Node.parse((folder / "lab.yaml").read_text(errors="replace"), self.findings)
+        self.task_lines: dict[str, int] = {}
+
+    def document(self) -> dict[str, Any]:
+        root = self.root
+        if not root.is_mapping():
+            root.complain("form", "lab.yaml must be a mapping with 'machines' and 'tasks'")
+            return {}
+        root.only(KEYS)
+        for later in ("networks", "previews"):
+            if root.get(later):
+                root.get(later).complain("later", f"{later!r} come in a later version")
+        machines = self._machines()
+        return {"machines": machines, "networks": {}, "previews": [], "terminals": self._terminals(machines),
+                "limits": self._limits(), "setup": self._setup(machines), "tasks": self._tasks(machines)}
+
+    # --- machines -----------------------------------------------------------------------------------------
+
+    def _machines(self) -> dict[str, Any]:
+        found = self.root.get("machines")
+        if found is None or not found.keys():
+            (found or self.root).complain("missing", "a lab needs at least one machine under 'machines'")
+            return {}
+        return {name: self._machine(name, node) for name, node in found.items() if self._is_name(node, name)}
+
+    def _machine(self, name: str, node: Node) -> dict[str, Any]:
+        node.only(MACHINE_KEYS)
+        profile = node.one_of("profile", PROFILES, "standard")
+        defaults = PROFILES[profile]
+        return {"image": node.text("image", "base"), "profile": profile,
+                "user": node.one_of("user", ("root", "student"), "root"), "hostname": node.text("hostname", name, most=32),
+                "memory_bytes": self._size(node, "memory", defaults["memory"]),
+                "disk_bytes": self._size(node, "disk", defaults["disk"]),
+                "cpus": float(node.number("cpus", defaults["cpus"], 0.05, 64)),
+                "pids": int(node.number("pids", defaults["pids"], 16, 32768))}
+
+    def _size(self, node: Node, key: str, default: int) -> int:
+        found = node.get(key)
+        if found is None:
+            return default
+        match = SIZE.fullmatch(str(found.value()))
+        size = int(match[1]) * FACTORS[match[2]] if match else 0
+        if not MIN_SIZE_BYTES <= size <= MAX_SIZE_BYTES:
+            found.complain("form", f"{key!r} must be a size from 16M to 64G, for example 256M or 1G")
+            return default
+        return size
+
+    def _is_name(self, node: Node, name: str) -> bool:
+        if NAME.fullmatch(name):
+            return True
+        node.complain("form", f"{name!r} is no name: small letters, digits and dashes, at most 32")
+        return False
+
+    # --- the rest -----------------------------------------------------------------------------------------
+
+    def _terminals(self, machines: dict[str, Any]) -> list[dict[str, str]]:
+        found = self.root.get("terminals")
+        entries = found.entries() if found else []
+        if not entries:
+            return [{"title": "Terminal", "machine": name} for name in machines][:1]
+        return [{"title": entry.text("title", "Terminal", most=80), "machine": self._machine_of(entry, machines)}
+                for entry in entries]
+
+    def _limits(self) -> dict[str, int]:
+        node = self.root.get("limits") or Node(None, self.findings)
+        node.only(("minutes", "extend", "idle"))
+        return {"minutes": int(node.number("minutes", 60, 1, 480)), "extend": int(node.number("extend", 30, 0, 240)),
+                "idle": int(node.number("idle", 20, 1, 480))}
+
+    def _setup(self, machines: dict[str, Any]) -> dict[str, str]:
+        node = self.root.get("setup")
+        result = {}
+        for name, value in node.items() if node else ():
+            path = str(value.value())
+            if name not in machines:
+                value.complain("unknown-machine", f"there is no machine {name!r}.{nearest(name, machines)}")
+            elif self._is_file(value, path):
+                result[name] = path
+        return result
+
+    def _tasks(self, machines: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self.root.get("tasks")
+        entries = found.entries() if found else []
+        if not entries:
+            (found or self.root).complain("missing", "a lab needs at least one task under 'tasks'")
+        tasks: list[dict[str, Any]] = []
+        for entry in entries:
+            if entry.is_mapping():
+                tasks.append(self._task(entry, machines, {task["id"] for task in tasks}))
+            else:
+                entry.complain("form", "a task is a mapping with 'id', 'step', 'title' and 'check'")
+        return tasks
+
+    def _task(self, node: Node, machines: dict[str, Any], before: set[str]) -> dict[str, Any]:
+        node.only(TASK_KEYS)
+        name = node.text("id")
+        if name and self._is_name(node.get("id"), name) and name in before:
+            node.get("id").complain("twice", f"the task {name!r} is there already")
+        needs = node.texts("needs")
+        for need in needs:
+            if need not in before:
+                node.get("needs").complain("needs", f"{need!r} is no earlier task.{nearest(need, before)}")
+        self.task_lines[name] = node.line
+        return {"id": name, "step": node.text("step"), "title": node.text("title", most=200),
+                "points": int(node.number("points", 1, 0, 100)), "machine": self._machine_of(node, machines),
+                "check": self._script(node, "check"), "fail": self._script(node, "fail") if node.get("fail") else None,
+                "hint": None, "needs": needs}
+
+    def _script(self, task: Node, key: str) -> dict[str, Any]:
+        node = task.get(key)
+        if node is None or not node.is_mapping():
+            (node or task).complain("missing", f"{key!r} must say which script to run: {{run: checks/name.sh}}")
+            return {}
+        if node.get("facts"):
+            node.complain("later", "checks on facts come in a later version; write a script check for now")
+            return {}
+        node.only(("run", "user", "timeout"))
+        path = node.text("run")
+        if path and not path.startswith("checks/"):
+            node.complain("form", f"{path!r}: check scripts lie in checks/")
+        elif path:
+            self._is_file(node.get("run"), path)
+        return {"run": path, "user": node.one_of("user", ("root", "student"), "root"),
+                "timeout": node.number("timeout", 5, 0.1, 60)}
+
+    def _machine_of(self, node: Node, machines: dict[str, Any]) -> str:
+        first = next(iter(machines), "")
+        name = node.text("machine", first or "box")
+        if machines and name not in machines:
+            node.get("machine").complain("unknown-machine", f"there is no machine {name!r}.{nearest(name, machines)}")
+            return first
+        return name
+
+    def _is_file(self, node: Node, path: str) -> bool:
+        """Inside the lesson's folder, no link, no way out of it."""
+        target = self.folder / path
+        if ".." in Path(path).parts or Path(path).is_absolute() or target.is_symlink() or not target.is_file():
+            node.complain("no-file", f"{path!r} is no file of this lesson")
+            return False
+        return True
