@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import protocol, terminal
+from runtime_agent import proc, protocol, terminal
 from runtime_agent.bus import Connection
 from runtime_agent.channel import Channel
 from runtime_agent.errors import AgentError
@@ -56,9 +56,15 @@ class Bridge:
                 self.open(terminal_id)
         tasks = [asyncio.create_task(connection.run()) for connection in (self.speaker, self.listener)]
         tasks.append(asyncio.create_task(self._look_after_held()))
-        await stopped.wait()
-        for task in tasks:
-            task.cancel()
+        try:
+            await stopped.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            loop.remove_reader(self.doorbell)
+            self.doorbell.close()
+            for connection in (self.listener, self.speaker):
+                connection.close()
 
     # --- terminals ----------------------------------------------------------------------------------------
 
@@ -98,15 +104,19 @@ class Bridge:
 
     def _watch_end(self, terminal_id: str, found: Terminal) -> None:
         """A background job may keep the PTY open, so the end is conmon's, not the PTY's."""
-        with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(found.conmon_pid)
-            asyncio.get_running_loop().add_reader(pidfd, self._conmon_ended, terminal_id, pidfd)
+        loop, pidfd = asyncio.get_running_loop(), proc.open_pidfd(found.conmon_pid, found.conmon_start_ticks)
+        if pidfd is None:
+            loop.call_soon(self._conmon_ended, terminal_id, found, None)
+        else:
+            loop.add_reader(pidfd, self._conmon_ended, terminal_id, found, pidfd)
 
-    def _conmon_ended(self, terminal_id: str, pidfd: int) -> None:
-        asyncio.get_running_loop().remove_reader(pidfd)
-        os.close(pidfd)
-        if channel := self.channels.get(terminal_id):
-            channel.drain()
+    def _conmon_ended(self, terminal_id: str, found: Terminal, pidfd: int | None) -> None:
+        """The id may have been given to a new terminal meanwhile, which is none of our business."""
+        if pidfd is not None:
+            asyncio.get_running_loop().remove_reader(pidfd)
+            os.close(pidfd)
+        if self.known.get(terminal_id) == found:
+            self.channels[terminal_id].drain()
 
     def _ended(self, channel: Channel) -> None:
         self.channels.pop(channel.terminal_id, None)

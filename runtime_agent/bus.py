@@ -74,6 +74,11 @@ class Connection(asyncio.Protocol):
         self.transport.write(pack(*words))
         return True
 
+    def close(self) -> None:
+        """Send what is buffered and close; ``run`` must have been cancelled."""
+        if self.transport:
+            self.transport.close()
+
     def data_received(self, data: bytes) -> None:
         self.reader.feed(data)
         while (reply := self.reader.gets()) is not False:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import logging
 import os
 import struct
 import termios
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,16 +25,21 @@ from runtime_agent.ring import Ring
 
 READS_PER_TURN = 4
 MAX_VIEWERS = 64
+MAX_PENDING_BYTES = 256 * 1024
+"""Input of all viewers that the program has not read yet; a page sends at most 64 KiB ahead of its acknowledgements."""
+log = logging.getLogger(__name__)
 Publish = Callable[[bytes], None]
 
 
 @dataclass
 class Viewer:
-    """A cursor. ``acked`` is the PTY offset that its page has parsed."""
+    """A cursor. ``acked`` is the PTY offset that its page has parsed.
+
+    A viewer's id is its page's client number bound to its user (labs.consumers), so it also keys the input offsets.
+    """
 
     acked: int
     read_only: bool
-    client: int
 
 
 class Channel:
@@ -45,7 +52,8 @@ class Channel:
         self.viewers: dict[int, Viewer] = {}
         self.active: int | None = None
         self.sent = ring.head
-        self.pending: list[tuple[int, bytes]] = []
+        self.pending: deque[tuple[int, int, bytes]] = deque()
+        self.queued: dict[int, int] = {}
         self.marks = MarkScanner()
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
@@ -76,12 +84,13 @@ class Channel:
         elif kind is Frame.RESIZE:
             self.resize(*fields)
         elif kind is Frame.INPUT:
-            self.accept_input(viewer_id, viewer, fields[0], body)
+            self.accept_input(viewer_id, fields[0], body)
         else:
             self.refuse("wrong-way")
 
     def refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
+        log.warning("bad frame reason=%s session_id=%s", reason, self.terminal_id)
 
     def greet(self, viewer_id: int, version: int, flags: int, client: int, resume: int, rows: int, cols: int) -> None:
         """Tell the viewer where we are and send what it lacks, all before any later output."""
@@ -95,7 +104,7 @@ class Channel:
         read_only = bool(flags & protocol.READ_ONLY)
         wanted = self.ring.start if resume == protocol.FROM_RING_START else min(resume, self.ring.head)
         first = max(wanted, self.ring.start)
-        self.viewers[viewer_id] = Viewer(first, read_only, viewer_id)
+        self.viewers[viewer_id] = Viewer(first, read_only)
         self.answer(viewer_id, protocol.encode(Frame.WELCOME, self.sent, first, self.ring.received(viewer_id),
                                                self.ring.epoch))
         if wanted < first:
@@ -133,38 +142,54 @@ class Channel:
 
     # --- input --------------------------------------------------------------------------------------------
 
-    def accept_input(self, viewer_id: int, viewer: Viewer, offset: int, body: bytes) -> None:
-        """Take what is new; what was taken before is dropped, what leaves a gap waits for its beginning."""
-        received = self.ring.received(viewer.client)
-        if offset > received:
+    def accept_input(self, viewer_id: int, offset: int, body: bytes) -> None:
+        """Queue what is new; what was queued before is dropped, what leaves a gap waits for its beginning."""
+        expected = self.queued.get(viewer_id, self.ring.received(viewer_id))
+        fresh = body[expected - offset:] if offset <= expected else b""
+        if offset > expected:
             self.refuse("input-gap")
-        elif fresh := body[received - offset:]:
-            self.ring.note_received(viewer.client, received + len(fresh))
-            self.pending.append((viewer_id, fresh))
+        elif sum(len(chunk) for _, _, chunk in self.pending) + len(fresh) > MAX_PENDING_BYTES:
+            self.refuse("input-overflow")
+        elif fresh:
+            self.queued[viewer_id] = expected + len(fresh)
+            self.pending.append((viewer_id, expected, fresh))
             self.active = viewer_id
             self.write_pending()
-        self.answer(viewer_id, protocol.encode(Frame.INPUT_ACK, self.ring.received(viewer.client)))
+            self.steer()
+            return
+        self.acknowledge(viewer_id)
+
+    def acknowledge(self, viewer_id: int) -> None:
+        """Only what the PTY has taken: the rest is the page's to send again if we die."""
+        self.answer(viewer_id, protocol.encode(Frame.INPUT_ACK, self.ring.received(viewer_id)))
 
     def write_pending(self) -> None:
+        """Write until the PTY is full; then the loop calls again when it is not."""
         while self.pending and not self.ended:
-            viewer_id, chunk = self.pending[0]
+            viewer_id, offset, chunk = self.pending[0]
             try:
                 written = os.write(self.master, chunk)
             except BlockingIOError:
-                written = 0
+                break
             except OSError:
                 self.pending.clear()
-                return
+                self.queued.clear()
+                break
+            self.ring.note_received(viewer_id, offset + written)
+            self.acknowledge(viewer_id)
+            self.pending.popleft()
             if written < len(chunk):
-                self.pending[0] = (viewer_id, chunk[written:])
-                if not self.writing:
-                    self.writing = True
-                    self.loop.add_writer(self.master, self.write_pending)
-                return
-            self.pending.pop(0)
-        if self.writing:
-            self.writing = False
+                self.pending.appendleft((viewer_id, offset + written, chunk[written:]))
+            elif self.queued.get(viewer_id) == offset + written:
+                del self.queued[viewer_id]
+        self.watch_writable(bool(self.pending) and not self.ended)
+
+    def watch_writable(self, want: bool) -> None:
+        if want and not self.writing:
+            self.loop.add_writer(self.master, self.write_pending)
+        elif self.writing and not want:
             self.loop.remove_writer(self.master)
+        self.writing = want
 
     # --- output -------------------------------------------------------------------------------------------
 
@@ -228,7 +253,6 @@ class Channel:
             return
         self.ended = True
         self.steer()
-        self.loop.remove_reader(self.master)
-        self.loop.remove_writer(self.master)
+        self.watch_writable(False)
         os.close(self.master)
         self.on_end(self)
