@@ -179,7 +179,8 @@ class Bridge:
 
     def _refuse(self, reason: str, terminal_id: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
-        log.warning("bad frame reason=%s session_id=%s", reason, terminal_id[:40])
+        if self.refused[reason] % 100 == 1:
+            log.warning("bad frame reason=%s session_id=%s", reason, terminal_id[:40])
 
     def _steer_all(self) -> None:
         for channel in list(self.channels.values()):

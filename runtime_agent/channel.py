@@ -89,8 +89,10 @@ class Channel:
             self.refuse("wrong-way")
 
     def refuse(self, reason: str) -> None:
+        """Count it, and log one in a hundred: a stranger must not fill the disk."""
         self.refused[reason] = self.refused.get(reason, 0) + 1
-        log.warning("bad frame reason=%s session_id=%s", reason, self.terminal_id)
+        if self.refused[reason] % 100 == 1:
+            log.warning("bad frame reason=%s session_id=%s", reason, self.terminal_id)
 
     def greet(self, viewer_id: int, version: int, flags: int, client: int, resume: int, rows: int, cols: int) -> None:
         """Tell the viewer where we are and send what it lacks, all before any later output."""

@@ -1,0 +1,399 @@
+"""The bridge between a real Redis and real PTYs; the sandbox is played by the test."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import tempfile
+import termios
+from pathlib import Path
+
+import pytest
+
+from runtime_agent import bridge as bridge_module
+from runtime_agent import channel as channel_module
+from runtime_agent import protocol
+from runtime_agent.protocol import RING_BYTES, WINDOW_BYTES, Frame
+from tests.agent.bus_stage import SESSION, TERMINAL, Stage, printed, until
+
+FLOOD = 100_000
+
+
+@pytest.fixture
+async def stage():
+    root = Path(tempfile.mkdtemp(prefix="bh-"))  # a socket's path is short, tmp_path is not
+    stage = Stage(root)
+    await stage.start()
+    yield stage
+    await stage.close()
+    shutil.rmtree(root)
+
+
+def size_of(line):
+    return struct.unpack("HHHH", fcntl.ioctl(line.slave, termios.TIOCGWINSZ, bytes(8)))[:2]
+
+
+async def held(stage):
+    await until(lambda: stage.channel().held_since is not None and not stage.channel().reading, what="the hold")
+
+
+# --- typing and showing -----------------------------------------------------------------------------------
+
+
+async def test_what_is_typed_is_echoed(stage):
+    stage.line(raw=False)
+    alice = await stage.page()
+    assert (await alice.welcome())[:3] == (0, 0, 0)
+    await alice.type(b"echo hi\r")
+    await alice.shows(b"echo hi\r\n")
+    assert alice.received() == 8
+
+
+@pytest.mark.parametrize(("asked", "got"), [((0, 65535), (1, 500)), ((1, 500), (1, 500)), ((501, 2), (500, 2))])
+async def test_a_size_is_clamped_before_the_kernel_sees_it(stage, asked, got):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome(rows=30, cols=90)
+    assert size_of(line) == (30, 90)
+    await alice.put(Frame.RESIZE, *asked)
+    await until(lambda: size_of(line) == got, what="the size")
+
+
+async def test_input_that_comes_twice_is_typed_once(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    await alice.put(Frame.INPUT, 0, data=b"abc")
+    await alice.put(Frame.INPUT, 0, data=b"abcdef")
+    await alice.put(Frame.INPUT, 2, data=b"c")
+    await until(lambda: len(alice.of(Frame.INPUT_ACK)) == 3)
+    assert (line.typed(), alice.received()) == (b"abcdef", 6)
+
+
+async def test_input_with_a_gap_waits_for_its_beginning(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    await alice.put(Frame.INPUT, 1, data=b"late")
+    await until(lambda: alice.of(Frame.INPUT_ACK) == [(0,)])
+    assert line.typed() == b""
+    assert stage.channel().refused == {"input-gap": 1}
+
+
+async def test_input_is_acknowledged_when_the_program_could_have_it(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    paste = bytes(65 + index % 26 for index in range(3 * protocol.MAX_INPUT_BYTES))
+    for at in range(0, len(paste), protocol.MAX_INPUT_BYTES):
+        await alice.type(paste[at:at + protocol.MAX_INPUT_BYTES])
+    await until(lambda: stage.channel().pending and alice.received(), what="a full PTY")
+    assert alice.received() < len(paste)
+    typed = bytearray()
+    await until(lambda: typed.extend(line.typed()) or len(typed) == len(paste), what="the whole paste")
+    assert bytes(typed) == paste
+    await until(lambda: alice.received() == len(paste))
+
+
+async def test_a_program_that_reads_nothing_does_not_fill_the_bridge(stage):
+    stage.line()
+    alice = await stage.page()
+    await alice.welcome()
+    for _ in range(channel_module.MAX_PENDING_BYTES // protocol.MAX_INPUT_BYTES + 3):
+        await alice.type(b"x" * protocol.MAX_INPUT_BYTES)
+    await until(lambda: "input-overflow" in stage.channel().refused)
+    assert sum(len(chunk) for _, _, chunk in stage.channel().pending) <= channel_module.MAX_PENDING_BYTES
+
+
+async def test_typing_does_not_wait_behind_output(stage):
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    line.seq(FLOOD)
+    await held(stage)
+    await alice.type(b"\x03")
+    await until(lambda: alice.received() == 1)
+    assert line.typed() == b"\x03"
+    await alice.put(Frame.RESIZE, 40, 100)
+    await until(lambda: size_of(line) == (40, 100))
+
+
+# --- credit -----------------------------------------------------------------------------------------------
+
+
+async def test_a_slow_page_holds_the_program_and_lets_it_go(stage):
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    program = line.seq(FLOOD)
+    await held(stage)
+    await until(lambda: alice.at == stage.channel().ring.head)
+    assert WINDOW_BYTES <= alice.at < WINDOW_BYTES + channel_module.READS_PER_TURN * 4096
+    assert program.poll() is None
+    alice.acks = True
+    await alice.put(Frame.ACK, alice.at)
+    await alice.shows(printed(FLOOD))
+    assert alice.gaps == 0
+
+
+async def test_without_a_viewer_a_program_runs_freely(stage):
+    line = stage.line()
+    stage.bridge.open(TERMINAL)
+    program = line.seq(FLOOD)
+    await until(lambda: program.poll() == 0 and stage.channel().ring.head == len(printed(FLOOD)))
+
+
+async def test_a_stalled_reader_harms_nobody(stage):
+    line, alice = stage.line(), await stage.page(1)
+    ines = await stage.page(2, read_only=True, acks=False)
+    await alice.welcome()
+    await ines.welcome()
+    line.seq(FLOOD)
+    await alice.shows(printed(FLOOD))
+    await ines.shows(printed(FLOOD))
+
+
+async def test_a_reader_neither_types_nor_resizes(stage):
+    line, ines = stage.line(), await stage.page(2, read_only=True)
+    await ines.welcome(rows=9, cols=9)
+    before = size_of(line)
+    await ines.type(b"rm -rf\r")
+    await ines.put(Frame.RESIZE, 5, 5)
+    await until(lambda: stage.channel().refused == {"read-only": 2})
+    assert (line.typed(), size_of(line)) == (b"", before)
+    assert before != (9, 9)
+
+
+async def test_whoever_types_last_is_waited_for(stage):
+    line, slow, quick = stage.line(), await stage.page(1, acks=False), await stage.page(2)
+    await quick.welcome()
+    await slow.welcome()
+    line.seq(FLOOD)
+    await held(stage)
+    await quick.type(b"q")
+    await quick.shows(printed(FLOOD))
+
+
+async def test_a_viewer_that_says_goodbye_is_not_waited_for(stage):
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    program = line.seq(FLOOD)
+    await held(stage)
+    await alice.put(Frame.BYE)
+    await until(lambda: program.poll() == 0)
+
+
+async def test_a_viewer_whose_site_was_killed_is_not_waited_for(stage, monkeypatch):
+    monkeypatch.setattr(bridge_module, "HELD_SECONDS", 0.1)
+    await stage.stop_bridge()
+    await stage.start_bridge()
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    program = line.seq(FLOOD)
+    await held(stage)
+    await asyncio.sleep(0.5)  # several looks: whoever still listens is waited for
+    assert program.poll() is None
+    await alice.leave()
+    await until(lambda: program.poll() == 0)
+    assert not stage.channel().viewers
+
+
+# --- coming back ------------------------------------------------------------------------------------------
+
+
+async def test_a_viewer_that_comes_back_gets_exactly_what_it_missed(stage):
+    line, alice = stage.line(), await stage.page(1)
+    await alice.welcome()
+    os.write(line.slave, b"first ")
+    await alice.shows(b"first ")
+    await alice.leave()
+    os.write(line.slave, b"second ")
+    await until(lambda: stage.channel().ring.head == 13)
+    again = await stage.page(1, resume=alice.at)
+    assert (await again.welcome())[:2] == (13, 6)
+    os.write(line.slave, b"third")
+    await again.shows(b"second third")
+    assert again.of(Frame.SKIPPED) == []
+
+
+async def test_what_has_left_the_ring_is_named(stage):
+    line, total = stage.line(), len(printed(FLOOD))
+    stage.bridge.open(TERMINAL)
+    line.seq(FLOOD)
+    await until(lambda: stage.channel().ring.head == total)
+    alice = await stage.page(resume=0)
+    assert (await alice.welcome())[:2] == (total, total - RING_BYTES)
+    await alice.shows(printed(FLOOD)[-RING_BYTES:])
+    assert [kind for kind, _, _ in alice.frames] == [Frame.WELCOME, Frame.SKIPPED, *[Frame.REPLAY] * 4]
+    assert alice.of(Frame.SKIPPED) == [(0, total - RING_BYTES)]
+
+
+async def test_a_replay_comes_whole_before_later_output(stage):
+    """A second viewer greets in the middle of a flood and finds no gap."""
+    line, alice = stage.line(), await stage.page(1)
+    await alice.welcome()
+    line.seq(FLOOD)
+    await until(lambda: len(alice.seen) > RING_BYTES)
+    bob = await stage.page(2, read_only=True)
+    first = (await bob.welcome())[1]
+    await alice.shows(printed(FLOOD))
+    await bob.shows(printed(FLOOD)[first:])
+    assert (alice.gaps, bob.gaps) == (0, 0)
+
+
+async def test_answers_are_for_one_viewer(stage):
+    stage.line()
+    alice, bob = await stage.page(1), await stage.page(2)
+    await alice.welcome()
+    await bob.welcome()
+    await alice.type(b"x")
+    await until(lambda: alice.received() == 1)
+    await bob.put(Frame.ACK, 0)
+    assert (len(alice.of(Frame.WELCOME)), len(bob.of(Frame.WELCOME)), bob.of(Frame.INPUT_ACK)) == (1, 1, [])
+
+
+async def test_a_killed_redis_costs_no_byte_in_either_direction(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    await alice.type(b"before")
+    await until(lambda: alice.received() == 6)
+    line.seq(FLOOD)
+    await until(lambda: len(alice.seen) > WINDOW_BYTES)
+    stage.kill_redis()
+    await until(lambda: stage.bridge.speaker.transport is None)
+    await stage.start_redis()
+    await alice.shows(printed(FLOOD))
+    await stage.listening()
+    assert (await alice.welcome())[2] == 6
+    await alice.type(b" and after")
+    await until(lambda: alice.received() == 16)
+    assert line.typed() == b"before and after"
+
+
+async def test_a_new_bridge_goes_on_where_the_last_one_was(stage):
+    line, alice = stage.line(), await stage.page()
+    epoch = (await alice.welcome())[3]
+    await alice.type(b"typed")
+    await until(lambda: alice.received() == 5)
+    line.seq(FLOOD)
+    await until(lambda: len(alice.seen) > WINDOW_BYTES)
+    await stage.stop_bridge()
+    await stage.start_bridge()
+    await alice.shows(printed(FLOOD))
+    assert (await alice.welcome())[2:] == (5, epoch)
+
+
+# --- the end ----------------------------------------------------------------------------------------------
+
+
+async def test_the_end_comes_behind_the_last_byte(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    os.write(line.slave, b"logout\n")  # the slave stays open, as with a background job
+    line.end(7)
+    await until(lambda: alice.of(Frame.EXIT))
+    assert (bytes(alice.seen), alice.of(Frame.EXIT)) == (b"logout\n", [(7, 7)])
+    assert stage.channel() is None
+
+
+async def test_the_end_is_told_even_if_the_viewer_was_held_for(stage):
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    line.seq(FLOOD)
+    await held(stage)
+    line.end(0)
+    await until(lambda: alice.of(Frame.EXIT))
+    assert alice.of(Frame.EXIT) == [(alice.at, 0)]
+
+
+async def test_an_end_without_a_status_is_told_after_a_while(stage, monkeypatch):
+    monkeypatch.setattr(bridge_module, "EXIT_STATUS_SECONDS", 0.1)
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    line.end()
+    await until(lambda: alice.of(Frame.EXIT) == [(0, -1)])
+
+
+async def test_a_terminal_that_died_between_two_looks_is_ended(stage):
+    line = stage.line()
+    line.end(3)
+    stage.bridge.open(TERMINAL)
+    await until(lambda: stage.channel() is None)
+
+
+async def test_a_reopened_terminal_outlives_the_news_of_its_forerunner(stage):
+    old, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    before = stage.bridge.known[TERMINAL]
+    new = stage.line()
+    stage.bridge.open(TERMINAL)
+    stage.bridge._conmon_ended(TERMINAL, before, None)
+    os.write(new.slave, b"new")
+    await until(lambda: stage.channel() and stage.channel().ring.head == 3)
+    assert stage.bridge.known[TERMINAL] == new.terminal != old.terminal
+
+
+# --- what is refused, and the neighbours ------------------------------------------------------------------
+
+
+async def test_input_before_a_greeting_is_dropped_and_counted(stage):
+    line, alice = stage.line(), await stage.page()
+    stage.bridge.open(TERMINAL)
+    await alice.put(Frame.INPUT, 0, data=b"rm")
+    await until(lambda: stage.channel().refused == {"before-hello": 1})
+    assert line.typed() == b""
+
+
+async def test_bad_frames_are_counted_by_reason(stage, caplog):
+    stage.line()
+    alice = await stage.page()
+    await alice.welcome()
+    await alice.raw(b"\x02")
+    await alice.raw(protocol.encode(Frame.OUTPUT, 0, data=b"forged"))
+    await alice.raw(protocol.address(1, b"\x77"))
+    await alice.put(Frame.WELCOME, 0, 0, 0, 0)
+    await alice.welcome()
+    assert stage.bridge.refused == {"wrong-length": 1, "wrong-way": 1}
+    assert stage.channel().refused == {"unknown-type": 1, "wrong-way": 1}
+    assert f"session_id={TERMINAL}" in caplog.text
+
+
+async def test_another_version_is_not_welcome(stage):
+    stage.line()
+    alice = await stage.page()
+    await alice.greet(version=2)
+    await until(lambda: stage.channel() and stage.channel().refused == {"version": 1})
+    assert alice.frames == []
+
+
+async def test_a_stranger_terminal_is_nobodys(stage):
+    page = await stage.page(terminal_id=f"{SESSION}.5")
+    await page.greet()
+    await page.raw(b"")
+    await until(lambda: stage.bridge.refused == {"wrong-length": 1})
+    assert not stage.bridge.channels
+
+
+async def test_the_doorbell_opens_a_terminal(stage):
+    stage.line()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.connect(str(stage.bridge.agent_dir / "bridge.sock"))
+        bell.send(b"../../etc/passwd.0")
+        bell.send(TERMINAL.encode())
+    await until(stage.channel)
+    assert stage.bridge.refused == {"bad-terminal": 1}
+
+
+async def test_the_end_of_a_command_is_told_to_control(stage):
+    line = stage.line()
+    stage.bridge.open(TERMINAL)
+    os.write(line.slave, b"\x1b]133;D;0\x07")  # nobody listens: no harm
+    await until(lambda: stage.channel().ring.head == 10)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as control:
+        control.bind(str(stage.bridge.agent_dir / "marks.sock"))
+        os.write(line.slave, b"output\r\n\x1b]13")
+        await until(lambda: stage.channel().ring.head == 22)
+        os.write(line.slave, b"3;D;0\x07$ ")
+
+        def told():
+            with contextlib.suppress(BlockingIOError):
+                return control.recv(100)
+        assert await until(told) == SESSION.encode()
+        assert told() is None
