@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,19 @@ from runtime_agent.settings import Settings
 from runtime_agent.terminal import Terminal
 
 HELD_SECONDS = 2.0
+GREET_SECONDS = 1.0
+"""How long a new bridge leaves output in the kernel, so that viewers greet before a flood has left the ring."""
 EXIT_STATUS_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
 class Bridge:
-    """All open terminals of this host. ``find`` and ``adopt`` are terminal's, or stand-ins."""
+    """All open terminals of this host. ``find``, ``adopt`` and ``recorded`` are terminal's, or stand-ins."""
 
     def __init__(self, settings: Settings, *, find: Callable[[Settings, str], Terminal | None] = terminal.find,
-                 adopt: Callable[[Terminal], int] = terminal.adopt):
-        self.settings, self.find, self.adopt = settings, find, adopt
+                 adopt: Callable[[Terminal], int] = terminal.adopt,
+                 recorded: Callable[[Settings], Iterable[tuple[str, Terminal]]] = terminal.recorded):
+        self.settings, self.find, self.adopt, self.recorded = settings, find, adopt, recorded
         self.channels: dict[str, Channel] = {}
         self.known: dict[str, Terminal] = {}
         self.questions: list[str] = []
@@ -51,9 +54,9 @@ class Bridge:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         self._open_doorbell()
-        for terminal_id, found in terminal.recorded(self.settings):
+        for terminal_id, found in self.recorded(self.settings):
             if found.is_alive():
-                self.open(terminal_id)
+                self.open(terminal_id, is_waiting=True)
         tasks = [asyncio.create_task(connection.run()) for connection in (self.speaker, self.listener)]
         tasks.append(asyncio.create_task(self._look_after_held()))
         try:
@@ -68,7 +71,7 @@ class Bridge:
 
     # --- terminals ----------------------------------------------------------------------------------------
 
-    def open(self, terminal_id: str) -> Channel | None:
+    def open(self, terminal_id: str, is_waiting: bool = False) -> Channel | None:
         """The channel of a living terminal, opened now if it was not; None if this host has none of that name."""
         found = self.find(self.settings, terminal_id)
         if found is None:
@@ -90,7 +93,8 @@ class Bridge:
         self.known[terminal_id] = found
         self.channels[terminal_id] = Channel(
             terminal_id, master, Ring(path), publish=self._publisher(terminal_id),
-            is_clogged=lambda: self.speaker.is_clogged, on_mark=self._mark, on_end=self._ended)
+            is_clogged=lambda: self.speaker.is_clogged, on_mark=self._mark, on_end=self._ended,
+            is_waiting=is_waiting)
         self._watch_end(terminal_id, found)
         log.info("terminal open session_id=%s", terminal_id)
         return self.channels[terminal_id]
@@ -159,6 +163,7 @@ class Bridge:
         """One message of the input pattern: [b"pmessage", pattern, channel, bus frame]."""
         if isinstance(reply, list) and reply[0] == b"psubscribe":
             self._announce(self.speaker)  # only now do greetings reach us
+            asyncio.get_running_loop().call_later(GREET_SECONDS, self._stop_waiting)
         if not isinstance(reply, list) or reply[0] != b"pmessage":
             return
         terminal_id = reply[2].decode("ascii", "replace").removeprefix("term:").removesuffix(":in")
@@ -181,6 +186,10 @@ class Bridge:
         self.refused[reason] = self.refused.get(reason, 0) + 1
         if self.refused[reason] % 100 == 1:
             log.warning("bad frame reason=%s session_id=%s", reason, terminal_id[:40])
+
+    def _stop_waiting(self) -> None:
+        for channel in list(self.channels.values()):
+            channel.stop_waiting()
 
     def _steer_all(self) -> None:
         for channel in list(self.channels.values()):

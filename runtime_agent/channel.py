@@ -46,7 +46,8 @@ class Channel:
     """``publish`` hands a bus frame to Redis; ``is_clogged`` says that Redis does not keep up."""
 
     def __init__(self, terminal_id: str, master: int, ring: Ring, *, publish: Publish, is_clogged: Callable[[], bool],
-                 on_mark: Callable[[str], None], on_end: Callable[[Channel], None]):
+                 on_mark: Callable[[str], None], on_end: Callable[[Channel], None],
+                 is_waiting: bool = False):
         self.terminal_id, self.master, self.ring = terminal_id, master, ring
         self.publish, self.is_clogged, self.on_mark, self.on_end = publish, is_clogged, on_mark, on_end
         self.viewers: dict[int, Viewer] = {}
@@ -57,6 +58,7 @@ class Channel:
         self.marks = MarkScanner()
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
+        self.is_waiting = is_waiting
         self.refused: dict[str, int] = {}
         self.loop = asyncio.get_running_loop()
         self.steer()
@@ -107,6 +109,7 @@ class Channel:
         wanted = self.ring.start if resume == protocol.FROM_RING_START else min(resume, self.ring.head)
         first = max(wanted, self.ring.start)
         self.viewers[viewer_id] = Viewer(first, read_only)
+        self.is_waiting = self.is_waiting and read_only
         self.answer(viewer_id, protocol.encode(Frame.WELCOME, self.sent, first, self.ring.received(viewer_id),
                                                self.ring.epoch))
         if wanted < first:
@@ -195,7 +198,14 @@ class Channel:
 
     # --- output -------------------------------------------------------------------------------------------
 
+    def stop_waiting(self) -> None:
+        """Nobody who types has greeted in time: there is nobody to be held for."""
+        self.is_waiting = False
+        self.steer()
+
     def may_read(self) -> bool:
+        if self.is_waiting:
+            return False
         viewer = self.viewers.get(self.active) if self.active is not None else None
         if viewer is None:
             return True

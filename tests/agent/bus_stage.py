@@ -116,7 +116,9 @@ class Stage:
             line = next(line for line in self.all_lines if line.terminal == terminal)
             os.set_blocking(line.master, False)
             return os.dup(line.master)
-        self.bridge = Bridge(self.settings, find=find, adopt=adopt)
+        def recorded(settings):
+            return [(terminal_id, line.terminal) for terminal_id, line in self.lines.items()]
+        self.bridge = Bridge(self.settings, find=find, adopt=adopt, recorded=recorded)
         self.running = asyncio.create_task(self.bridge.run())
         await until(lambda: self.bridge.listener.transport and self.bridge.speaker.transport, what="the bridge")
         await self.listening()

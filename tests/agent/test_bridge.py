@@ -280,6 +280,31 @@ async def test_a_new_bridge_goes_on_where_the_last_one_was(stage):
     assert (await alice.welcome())[2:] == (5, epoch)
 
 
+async def test_a_new_bridge_lets_viewers_greet_before_it_reads(stage):
+    line, alice = stage.line(), await stage.page(acks=False)
+    await alice.welcome()
+    program = line.seq(FLOOD)
+    await held(stage)
+    await stage.stop_bridge()
+    alice.has_greeted = False  # a page that needs a while
+    await stage.start_bridge()
+    await asyncio.sleep(0.3)
+    head = alice.at
+    assert stage.channel().ring.head == head
+    alice.acks = True
+    assert (await alice.welcome())[:2] == (head, head)
+    await alice.shows(printed(FLOOD))
+    assert program.wait(5) == 0
+
+
+async def test_a_new_bridge_does_not_wait_for_ever(stage, monkeypatch):
+    monkeypatch.setattr(bridge_module, "GREET_SECONDS", 0.1)
+    await stage.stop_bridge()
+    program = stage.line().seq(FLOOD)
+    await stage.start_bridge()
+    await until(lambda: program.poll() == 0)
+
+
 # --- the end ----------------------------------------------------------------------------------------------
 
 
