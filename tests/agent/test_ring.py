@@ -1,7 +1,11 @@
 """The ring of a terminal: what it holds, what it forgets, and what a kill -9 in the middle of a read leaves."""
 
+import fcntl
 import os
 import pty
+import struct
+import termios
+import time
 import tty
 
 import pytest
@@ -38,6 +42,14 @@ def feed(ring, line, stream):
                 ring.read_from(master)
             except BlockingIOError:
                 continue
+
+
+def send(line, stream):
+    """Write to the slave and wait until the kernel has carried it all to the master's side."""
+    os.write(line[1], stream)
+    deadline = time.monotonic() + 10
+    while struct.unpack("i", fcntl.ioctl(line[0], termios.FIONREAD, bytes(4)))[0] < len(stream):
+        assert time.monotonic() < deadline
 
 
 def killed_in_read(monkeypatch, ring, line, *, after):
@@ -101,7 +113,7 @@ def test_a_read_with_nothing_to_read_changes_nothing(path, line):
 def test_bytes_that_the_kernel_had_handed_over_are_not_lost(path, line, monkeypatch, size):
     ring = Ring(path)
     feed(ring, line, b"before")
-    os.write(line[1], stream_of(size))
+    send(line, stream_of(size))
     killed_in_read(monkeypatch, ring, line, after=True)
     assert Ring(path).since(0, 2000) == b"before" + stream_of(size)
 
@@ -110,7 +122,7 @@ def test_bytes_that_the_kernel_had_handed_over_are_not_lost(path, line, monkeypa
 def test_bytes_that_still_wait_in_the_kernel_are_not_doubled(path, line, monkeypatch, size):
     ring = Ring(path)
     feed(ring, line, b"before")
-    os.write(line[1], stream_of(size))
+    send(line, stream_of(size))
     killed_in_read(monkeypatch, ring, line, after=False)
     ring = Ring(path)
     assert ring.since(0, 2000) == b"before"
@@ -121,7 +133,7 @@ def test_bytes_that_still_wait_in_the_kernel_are_not_doubled(path, line, monkeyp
 def test_an_intent_spoils_nothing_that_may_be_asked_for(path, line, monkeypatch):
     ring, stream = Ring(path), stream_of(2 * RING_BYTES + 77)
     feed(ring, line, stream)
-    os.write(line[1], b"x" * 2000)
+    send(line, b"x" * 2000)
     killed_in_read(monkeypatch, ring, line, after=False)
     ring = Ring(path)
     assert ring.since(ring.start, RING_BYTES) == stream[-RING_BYTES:]
