@@ -1,10 +1,10 @@
-"""The addresses of the WebSockets."""
+"""The addresses of the WebSockets. Ids are judged by the consumers: a bad one gets its close code, not a failed handshake."""
 
 from django.urls import path
 
 from labs.consumers import SessionConsumer, TerminalConsumer
 
 websocket_urlpatterns = [
-    path("ws/sessions/<uuid:session_id>/", SessionConsumer.as_asgi()),
-    path("ws/sessions/<uuid:session_id>/terminals/<int:number>/", TerminalConsumer.as_asgi()),
+    path("ws/sessions/<str:session_id>/", SessionConsumer.as_asgi()),
+    path("ws/sessions/<str:session_id>/terminals/<int:number>/", TerminalConsumer.as_asgi()),
 ]

@@ -1,33 +1,48 @@
-"""JSON notices from the site to an open page; what a page says here is ignored."""
+"""JSON notices from the site to an open page; whatever a page says here closes the socket.
+
+As long as it is open the session counts as seen, so that the timer for orphaned ones never ends a session in use.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 from django.utils import timezone
 
 from labs import notices
 from labs.models import LabSession
 from runtime_agent import protocol
 
+SEEN_EVERY_SECONDS = 60.0
+log = logging.getLogger(__name__)
+
 
 class SessionConsumer(AsyncJsonWebsocketConsumer):
     """Sends the state at once, then each change. Sessions are found through the user."""
 
     group = ""
+    watching: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a close code reaches the page only on an open socket
         if not self.scope["user"].is_authenticated:
             return await self.close(protocol.CLOSE_SIGNED_OUT)
-        session = await self._find()
-        if not session:
+        self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
+        try:
+            group = notices.group(protocol.check_session_id(self.session_id))
+        except protocol.ProtocolError:
             return await self.close(protocol.CLOSE_NOT_FOUND)
-        self.group = notices.group(session.id)
-        await self.channel_layer.group_add(self.group, self.channel_name)
-        await self.send_json(notices.state_of(await self._find()))
+        if await self._seen() is None:
+            return await self.close(protocol.CLOSE_NOT_FOUND)
+        self.group = group
+        await self.channel_layer.group_add(group, self.channel_name)
+        await self.send_json(await self._seen())  # asked again: it may have changed before we listened
+        self.watching = asyncio.ensure_future(self._stay_seen())
 
     async def notice(self, message: dict[str, Any]) -> None:
         await self.send_json(message["notice"])
@@ -36,11 +51,23 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
         await self.close(protocol.CLOSE_BAD_FRAME)
 
     async def disconnect(self, code: int) -> None:
+        if self.watching:
+            self.watching.cancel()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
+    async def _stay_seen(self) -> None:
+        while True:
+            await asyncio.sleep(SEEN_EVERY_SECONDS)
+            try:
+                await self._seen()
+            except DatabaseError as error:
+                log.warning("not noted as seen session_id=%s: %s", self.session_id, error)
+
     @database_sync_to_async
-    def _find(self) -> LabSession | None:
-        found = LabSession.objects.filter(user=self.scope["user"], pk=self.scope["url_route"]["kwargs"]["session_id"])
+    def _seen(self) -> dict[str, Any] | None:
+        """Note that a page is open; the state, or None if the user has no such session."""
+        found = LabSession.objects.filter(user=self.scope["user"], pk=self.session_id)
         found.update(seen_at=timezone.now())
-        return found.first()
+        session = found.first()
+        return notices.state_of(session) if session else None
