@@ -7,92 +7,131 @@ a repeat harmless; an event of an older generation, or older than one already ap
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from labs import notices, sessions
+from labs import agent_client, event_payload, notices, sessions
 from labs.models import Event, LabSession, TaskResult, Terminal
 from runtime_agent import protocol
 
 State = LabSession.State
+Notice = dict[str, Any] | None
+Payload = dict[str, Any]
 
 
-def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: float,
-           payload: dict[str, Any]) -> bool:
+def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: float, payload: Payload) -> bool:
     """Apply one event. False if it was a repeat, out of date, or of no session of ours.
 
-    Raises ProtocolError("unknown-kind") for what this version does not know.
+    Raises ProtocolError for what this version does not understand; an event of a known session is then kept as
+    refused, for the operator, and has no effect.
     """
-    if kind not in protocol.EVENT_KINDS:
-        raise protocol.ProtocolError("unknown-kind", str(kind)[:80])
-    protocol.check_session_id(session_id)
+    moment = event_payload.check_envelope(event_id, session_id, seq, host, at)
+    try:
+        payload = event_payload.check(kind, payload)
+    except protocol.ProtocolError as error:
+        _keep_refused(event_id, session_id, seq, moment, error)
+        raise
     with transaction.atomic():
         session = LabSession.objects.select_for_update().filter(pk=session_id).first()
         if not session:
             return False
         generation = payload.get("generation", 0)
-        moment = datetime.fromtimestamp(at, UTC)
-        _, is_new = Event.objects.get_or_create(event_id=event_id, defaults={
+        _row, is_new = Event.objects.get_or_create(event_id=event_id, defaults={
             "session": session, "generation": generation, "seq": seq, "kind": kind, "at": moment,
             "payload": payload})
         if not is_new or generation < session.generation or seq <= session.last_seq:
             return False
-        session.last_seq = seq
+        session.last_seq, state_before = seq, session.state
         notice = _APPLY[kind](session, payload, host, moment)
         session.save()
-        if notice:
-            transaction.on_commit(lambda: notices.send(session, notice))
+        sessions.tell_later(session, notice, state_before)
     return True
 
 
-def _stage(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any] | None:
-    if session.state not in (State.QUEUED, State.STARTING) or payload["stage"] not in protocol.STAGES:
+def _keep_refused(event_id: str, session_id: str, seq: int, moment: datetime, error: protocol.ProtocolError) -> None:
+    session = LabSession.objects.filter(pk=session_id).first()
+    if session:
+        Event.objects.get_or_create(event_id=event_id, defaults={
+            "session": session, "generation": session.generation, "seq": seq, "kind": "refused", "at": moment,
+            "payload": {"refused": event_payload.storable(str(error))}})
+
+
+def _stage(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
+    if session.state not in (State.QUEUED, State.STARTING):
+        if payload["stage"] == protocol.STAGES[0]:
+            _refuse_sandbox(session, host)
         return None
     session.started_at = session.started_at or at
     session.state, session.stage, session.host = State.STARTING, payload["stage"], host
     return {"type": "stage", "stage": session.stage}
 
 
-def _ready(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any] | None:
+def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
     if session.state not in (State.QUEUED, State.STARTING):
+        _refuse_sandbox(session, host)
         return None
-    session.host, session.facts = host, payload.get("facts", {})
+    session.host, session.facts = host, payload["facts"]
     sessions.become_ready(session, at)
     return notices.state_of(session)
 
 
-def _failed(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any] | None:
+def _refuse_sandbox(session: LabSession, host: str) -> None:
+    """The request outlived the session (cancelled in the queue, given up as overdue): nobody would ever end this one."""
+    if session.state in (State.ENDED, State.FAILED):
+        transaction.on_commit(lambda: agent_client.delete_later(session, host, keep=session.kept_until is not None))
+
+
+def _failed(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
     if not session.is_active:
         return None
     reason = payload["reason"] if payload["reason"] in protocol.REASONS else "start-failed"
-    sessions.fail(session, reason, str(payload.get("detail", ""))[:protocol.MAX_TEXT_CHARS])
+    sessions.fail(session, reason, payload.get("detail", ""))
     return notices.state_of(session)
 
 
-def _terminal(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any]:
-    terminal, _ = Terminal.objects.update_or_create(session=session, number=payload["number"], defaults={
-        "machine": payload["machine"], "state": payload["state"]})
-    return {"type": "terminal", "number": terminal.number, "state": terminal.state, "title": terminal.title}
+def _terminal(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
+    number = payload["number"]
+    terminal, is_new = Terminal.objects.get_or_create(session=session, number=number, defaults={
+        "title": title_of(session, number)})
+    terminal.machine, terminal.state = payload["machine"], payload["state"]
+    terminal.save()
+    return {"type": "terminal", "number": number, "state": terminal.state, "title": terminal.title,
+            "machine": terminal.machine}
 
 
-def _task(state: str) -> Callable[..., dict[str, Any] | None]:
-    def apply(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any] | None:
+def title_of(session: LabSession, number: int) -> str:
+    """What the lab calls this terminal, else its number as people count."""
+    named = session.lab.get("terminals", [])
+    title = named[number].get("title") if number < len(named) else ""
+    return title or _("Terminal %d") % (number + 1)
+
+
+def _task(state: str) -> Callable[[LabSession, Payload, str, datetime], Notice]:
+    def apply(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
         task = next((task for task in session.lab["tasks"] if task["id"] == payload["task"]), None)
         if not task:
             return None
-        result, _ = TaskResult.objects.get_or_create(user=session.user, lesson=session.lesson, task=task["id"])
+        result, _made = TaskResult.objects.get_or_create(user=session.user, lesson=session.lesson, task=task["id"])
         result.session, result.state = session, state
-        result.why, result.saw = (str(payload.get(key, ""))[:protocol.MAX_TEXT_CHARS] for key in ("why", "saw"))
+        result.why, result.saw = payload.get("why", ""), payload.get("saw", "")
         if state == "passed" and not result.passed_at:
             result.points, result.passed_at = task["points"], at
         result.save()
-        return {"type": "task", "task": task["id"], "state": state, "why": result.why, "saw": result.saw}
+        return {"type": "task", "task": task["id"], "state": state, "why": result.why, "saw": result.saw,
+                "needs_met": _are_needs_met(session, task)}
     return apply
 
 
-def _removed(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> dict[str, Any] | None:
+def _are_needs_met(session: LabSession, task: dict[str, Any]) -> bool:
+    needs = set(task.get("needs", []))
+    passed = TaskResult.objects.filter(user=session.user, lesson=session.lesson, task__in=needs, state="passed")
+    return passed.count() == len(needs)
+
+
+def _removed(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
     if session.state != State.ENDING:
         return None
     session.state = State.ENDED
@@ -101,7 +140,7 @@ def _removed(session: LabSession, payload: dict[str, Any], host: str, at: dateti
     return notices.state_of(session)
 
 
-def _note(session: LabSession, payload: dict[str, Any], host: str, at: datetime) -> None:
+def _note(session: LabSession, payload: Payload, host: str, at: datetime) -> None:
     """Kept as an Event for the operator; the agent follows it with ``failed`` where it ends the session."""
 
 

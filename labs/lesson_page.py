@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, sessions
+from labs import agent_client, notices, sessions
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
 from runtime_agent import protocol
 
@@ -88,7 +88,7 @@ def session_facts(session: LabSession | None) -> LabSession | None:
         return None
     reason = protocol.REASONS.get(session.reason)
     session.sentence = reason.sentence if reason else ""
-    session.position = sessions.position(session) if session.state == LabSession.State.QUEUED else None
+    session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
     session.can_resume = sessions.can_resume(session)
     return session

@@ -1,17 +1,23 @@
 """What pages are told while they are open: small JSON notices through the channel layer, never PTY bytes.
 
-A notice may be lost; the page asks for the state when it connects, so a loss costs freshness and nothing else.
+A notice may be lost; the page asks for the state when it connects, so a loss costs freshness and nothing else. That is
+also why a channel layer that is away is logged and not raised: the change that was to be told has been made.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 from labs.models import LabSession
 from runtime_agent import protocol
+
+MAX_TOLD_POSITIONS = 200
+log = logging.getLogger(__name__)
 
 
 def group(session_id: object) -> str:
@@ -21,15 +27,37 @@ def group(session_id: object) -> str:
 def state_of(session: LabSession) -> dict[str, Any]:
     """The session as a page may know it; ``detail`` is for the operator and stays here."""
     reason = protocol.REASONS.get(session.reason)
-    return {"type": "state", "state": session.state, "reason": session.reason,
-            "sentence": reason.sentence if reason else "",
-            "expires_at": session.expires_at.isoformat() if session.expires_at else None,
-            "deadline_at": session.deadline_at.isoformat() if session.deadline_at else None}
+    notice = {"type": "state", "state": session.state, "reason": session.reason,
+              "sentence": reason.sentence if reason else "",
+              "expires_at": session.expires_at.isoformat() if session.expires_at else None,
+              "deadline_at": session.deadline_at.isoformat() if session.deadline_at else None}
+    if session.state == LabSession.State.QUEUED:
+        notice["position"] = position(session)
+    return notice
+
+
+def position(session: LabSession) -> int:
+    """Place in the queue, 1 is next."""
+    return 1 + LabSession.objects.filter(state=LabSession.State.QUEUED, queued_at__lt=session.queued_at).count()
 
 
 def send_state(session: LabSession) -> None:
     send(session, state_of(session))
 
 
+def send_warning(session: LabSession, minutes: int) -> None:
+    send(session, {"type": "warning", "minutes": minutes})
+
+
+def send_positions() -> None:
+    """Somebody left the queue: the others moved up."""
+    waiting = LabSession.objects.filter(state=LabSession.State.QUEUED).order_by("queued_at")
+    for place, session in enumerate(waiting[:MAX_TOLD_POSITIONS], start=1):
+        send(session, {"type": "stage", "stage": "", "position": place})
+
+
 def send(session: LabSession, notice: dict[str, Any]) -> None:
-    async_to_sync(get_channel_layer().group_send)(group(session.id), {"type": "notice", "notice": notice})
+    try:
+        async_to_sync(get_channel_layer().group_send)(group(session.id), {"type": "notice", "notice": notice})
+    except (redis.RedisError, OSError) as error:
+        log.warning("notice lost session_id=%s: %s", session.id, error)

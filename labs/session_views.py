@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from labs import agent_client, notices, sessions
+from labs.events import title_of
 from labs.lesson_views import refusal
 from labs.models import LabSession, Terminal
 from runtime_agent import protocol
@@ -74,6 +75,6 @@ def terminals(request: HttpRequest, session_id: UUID) -> HttpResponse:
             return JsonResponse({"sentence": _("Eight terminals are open. Close one of them first.")}, status=409)
         opened, _made = Terminal.objects.update_or_create(
             session=session, number=free[0], defaults={"machine": machine, "state": "opening",
-                                                       "title": _("Terminal %d") % (free[0] + 1)})
+                                                       "title": title_of(session, free[0])})
         transaction.on_commit(lambda: agent_client.open_terminal_later(session, opened.number, machine))
     return JsonResponse({"number": opened.number, "title": opened.title, "machine": machine})

@@ -1,4 +1,4 @@
-"""The life of a session as the site decides it: start, extend, end, restart, resume, and the timers.
+"""The life of a session as the site decides it: start, extend, end, restart, resume. The timers are in ``timers``.
 
 Every change of state happens in a transaction on a locked row; the worker is asked after the commit, so that
 a rolled-back change asks for nothing. The words are those of design.md, "Sessions".
@@ -18,11 +18,10 @@ from labs import agent_client, notices
 from labs.models import LabSession, Lesson, TaskResult
 
 State = LabSession.State
-WARN_MINUTES = (1, 5, 10)
 
 
 class Refused(Exception):
-    """A request that the rules forbid; ``reason`` is "no-lab", "maximum" or "wrong-state"."""
+    """A request that the rules forbid; ``reason`` is "no-lab", "maximum", "wrong-state" or "no-worker"."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -33,6 +32,7 @@ def start(user: Any, lesson: Lesson) -> LabSession:
     """Return the user's active session of this lesson, or begin one. Two clicks get the same one."""
     if not lesson.lab:
         raise Refused("no-lab")
+    hosts = agent_client.living_hosts()
     try:
         with transaction.atomic():
             active = LabSession.objects.select_for_update().filter(user=user, state__in=LabSession.ACTIVE)
@@ -44,42 +44,49 @@ def start(user: Any, lesson: Lesson) -> LabSession:
             now = timezone.now()
             session = LabSession.objects.create(user=user, lesson=lesson, lab=lesson.lab,
                                                 lab_digest=lesson.lab_digest, queued_at=now, asked_at=now)
-            _new_run(session)
+            if hosts:
+                _new_run(session)
+            else:
+                fail(session, "no-worker")
+                session.save()
     except IntegrityError:  # the other click was faster
         return LabSession.objects.get(user=user, lesson=lesson, state__in=LabSession.ACTIVE)
     return session
 
 
-def position(session: LabSession) -> int:
-    """Place in the queue, 1 is next."""
-    return 1 + LabSession.objects.filter(state=State.QUEUED, queued_at__lt=session.queued_at).count()
-
-
 def extend(session_id: Any) -> LabSession:
     """Move the planned end by the lab's ``extend`` minutes, never past the deadline."""
-    return _change(session_id, (State.READY,), _extend)
+    return change_locked(session_id, (State.READY,), _extend)
 
 
 def end(session_id: Any, keep: bool = True) -> LabSession:
     """Put the sandbox away; what was never started has nothing to put away. Ending twice is ending once."""
-    return _change(session_id, LabSession.ACTIVE, lambda session: _end(session, keep), strict=False)
+    return change_locked(session_id, LabSession.ACTIVE, lambda session: put_to_end(session, keep), strict=False)
 
 
 def restart(session_id: Any) -> LabSession:
     """Throw the disk away and begin anew, under the same id and a higher generation."""
+    hosts = agent_client.living_hosts()
+
     def change(session: LabSession) -> None:
-        _put_away(session, keep=False)
+        if not hosts:
+            raise Refused("no-worker")
+        put_away(session, keep=False)
         _queue_again(session, is_resume=False)
-    return _change(session_id, (State.READY, State.FAILED), change)
+    return change_locked(session_id, (State.READY, State.FAILED), change)
 
 
 def resume(session_id: Any) -> LabSession:
     """Go on with the kept disk, on the host that has it."""
+    hosts = agent_client.living_hosts()
+
     def change(session: LabSession) -> None:
         if not can_resume(session):
             raise Refused("wrong-state")
+        if session.host not in hosts:
+            raise Refused("no-worker")
         _queue_again(session, is_resume=True)
-    return _change(session_id, (State.ENDED,), change)
+    return change_locked(session_id, (State.ENDED,), change)
 
 
 def can_resume(session: LabSession) -> bool:
@@ -88,9 +95,12 @@ def can_resume(session: LabSession) -> bool:
 
 
 def fail(session: LabSession, reason: str, detail: str = "") -> None:
-    """Called on a locked row."""
-    session.state, session.reason, session.detail = State.FAILED, reason, detail
-    session.ended_at = timezone.now()
+    """Called on a locked row. A resume that did not start has lost nothing: its disk can be resumed again."""
+    now = timezone.now()
+    is_disk_kept = session.is_resume and session.state in (State.QUEUED, State.STARTING)
+    session.state = State.ENDED if is_disk_kept else State.FAILED
+    session.kept_until = now + timedelta(days=settings.SESSION_KEPT_DAYS) if is_disk_kept else None
+    session.reason, session.detail, session.ended_at = reason, detail, now
 
 
 def become_ready(session: LabSession, at: datetime) -> None:
@@ -102,54 +112,26 @@ def become_ready(session: LabSession, at: datetime) -> None:
     session.warned_minutes = None
 
 
-def watch(now: datetime | None = None) -> None:
-    """All timers: overdue starts, starts to ask for again, warnings, planned and orphaned ends."""
-    now = now or timezone.now()
-    for session in LabSession.objects.filter(state__in=LabSession.ACTIVE):
-        _change(session.id, LabSession.ACTIVE, lambda locked: _watch_one(locked, now), strict=False)
-
-
-def _watch_one(session: LabSession, now: datetime) -> None:
-    if session.state == State.READY:
-        orphaned = session.seen_at and now - session.seen_at > _seconds(settings.SESSION_ORPHANED_SECONDS)
-        if now >= session.expires_at or orphaned:
-            _end(session, keep=True)
-        else:
-            _warn(session, now)
-    elif session.state == State.STARTING and now - (session.started_at or now) > _seconds(
-            settings.SESSION_OVERDUE_SECONDS):
-        fail(session, "overdue")
-        _put_away(session, keep=False)
-    elif now - session.asked_at > _seconds(settings.SESSION_NUDGE_SECONDS):
-        session.asked_at = now
-        transaction.on_commit(lambda: agent_client.create_later(session))
-
-
-def _warn(session: LabSession, now: datetime) -> None:
-    left = (session.expires_at - now).total_seconds() / 60
-    due = next((minutes for minutes in WARN_MINUTES if left <= minutes), None)
-    if due and (session.warned_minutes is None or due < session.warned_minutes):
-        session.warned_minutes = due
-
-
 def _extend(session: LabSession) -> None:
     planned = session.expires_at + timedelta(minutes=session.lab["limits"]["extend"])
     session.expires_at = min(planned, session.deadline_at)
     session.warned_minutes = None
 
 
-def _end(session: LabSession, keep: bool) -> None:
+def put_to_end(session: LabSession, keep: bool) -> None:
+    """Called on a locked row."""
     now = timezone.now()
     if session.host:
-        session.state = State.ENDING
-        _put_away(session, keep)
+        session.state, session.asked_at = State.ENDING, now
+        put_away(session, keep)
     else:
         session.state = State.ENDED
     session.ended_at = now
     session.kept_until = now + timedelta(days=settings.SESSION_KEPT_DAYS) if keep and session.host else None
 
 
-def _put_away(session: LabSession, keep: bool) -> None:
+def put_away(session: LabSession, keep: bool) -> None:
+    """Ask the host to remove the sandbox, and its disk unless ``keep``; called on a locked row."""
     host = session.host
     if host:
         transaction.on_commit(lambda: agent_client.delete_later(session, host, keep))
@@ -175,25 +157,33 @@ def _new_run(session: LabSession) -> None:
     transaction.on_commit(lambda: agent_client.create_later(session))
 
 
-def _change(session_id: Any, states: tuple[str, ...], change: Callable[[LabSession], None],
-            strict: bool = True) -> LabSession:
+def change_locked(session_id: Any, states: tuple[str, ...], change: Callable[[LabSession], None],
+                  strict: bool = True) -> LabSession:
+    """Lock the row, apply ``change`` if the state is one of ``states``, and tell the pages what came of it.
+
+    In another state it raises Refused("wrong-state"), or returns the row untouched unless ``strict``.
+    """
     with transaction.atomic():
         session = LabSession.objects.select_for_update().get(pk=session_id)
         if session.state not in states:
             if strict:
                 raise Refused("wrong-state")
             return session
-        before = (session.state, session.expires_at, session.warned_minutes)
+        before = (session.state, session.expires_at)
         try:
             with transaction.atomic():
                 change(session)
                 session.save()
         except IntegrityError:  # another session of this lesson is active
             raise Refused("wrong-state") from None
-        if (session.state, session.expires_at, session.warned_minutes) != before:
-            transaction.on_commit(lambda: notices.send_state(session))
+        if (session.state, session.expires_at) != before:
+            tell_later(session, notices.state_of(session), before[0])
     return session
 
 
-def _seconds(count: int) -> timedelta:
-    return timedelta(seconds=count)
+def tell_later(session: LabSession, notice: dict[str, Any] | None, state_before: str) -> None:
+    """After the commit: tell this session's pages, and those behind it in the queue if it has left that."""
+    if notice:
+        transaction.on_commit(lambda: notices.send(session, notice))
+    if state_before == State.QUEUED != session.state:
+        transaction.on_commit(notices.send_positions)

@@ -38,4 +38,5 @@ def asked(monkeypatch):
     sent = []
     monkeypatch.setattr(agent_client.app, "send_task",
                         lambda task, queue, kwargs: sent.append((task, queue, kwargs)))
+    monkeypatch.setattr(agent_client, "living_hosts", lambda: {"h1": {"at": 0, "capacity": 6, "used": 0}})
     return sent

@@ -5,6 +5,7 @@ import pytest
 from labs import sessions
 
 pytestmark = pytest.mark.django_db(transaction=True)
+JSON = {"Accept": "application/json"}
 ACTIONS = ["extension/", "end/", "restart/"]
 
 
@@ -12,8 +13,8 @@ def test_alice_sees_and_ends_her_session(client, alice, lesson, asked):
     url = f"/sessions/{sessions.start(alice, lesson).id}/"
     client.force_login(alice)
     assert client.get(url).json()["state"] == "queued"
-    assert client.post(url + "extension/").status_code == 409
-    assert client.post(url + "end/").json()["state"] == "ended"
+    assert client.post(url + "extension/", headers=JSON).status_code == 409
+    assert client.post(url + "end/", headers=JSON).json()["state"] == "ended"
 
 
 @pytest.mark.parametrize("action", ACTIONS)

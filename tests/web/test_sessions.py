@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labs import events, sessions
+from labs import events, sessions, timers
 from labs.models import LabSession, TaskResult
 from runtime_agent import protocol
 
@@ -74,5 +74,5 @@ def test_the_planned_end_keeps_the_disk_and_extending_stops_at_the_deadline(alic
         session = sessions.extend(session.id)
     assert session.expires_at == session.deadline_at
     LabSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    sessions.watch()
+    timers.watch()
     assert asked[-1][2] == {"session_id": str(session.id), "keep": True}

@@ -1,0 +1,90 @@
+"""What happens to sessions by the clock alone; a Celery beat calls ``watch`` every few seconds.
+
+Requests to workers may be lost with a broker, so what should have happened by now is asked for again; workers treat a
+repeat as the first. Each row is locked and judged anew, so a missed or doubled round does no harm.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from labs import agent_client, notices, sessions
+from labs.models import LabSession
+
+State = LabSession.State
+WARN_MINUTES = (1, 5, 10)
+WATCHED = (*LabSession.ACTIVE, State.ENDING, State.ENDED)
+Hosts = dict[str, dict[str, Any]]
+
+
+def watch(now: datetime | None = None) -> None:
+    """Overdue starts, lost requests, warnings, planned and orphaned ends, ends that stick, disks kept long enough."""
+    now = now or timezone.now()
+    due = LabSession.objects.filter(Q(state__in=(*LabSession.ACTIVE, State.ENDING)) |
+                                    Q(state=State.ENDED, kept_until__lte=now))
+    hosts = agent_client.living_hosts() if due.exists() else {}
+    for session in due:
+        sessions.change_locked(session.id, WATCHED, lambda locked: _watch_one(locked, now, hosts), strict=False)
+
+
+def _watch_one(session: LabSession, now: datetime, hosts: Hosts) -> None:
+    if session.state == State.READY:
+        _watch_ready(session, now)
+    elif session.state == State.ENDED:
+        _drop_disk(session, now)
+    elif _is_overdue(session, now, hosts):
+        sessions.fail(session, "no-worker" if session.state == State.QUEUED else "overdue")
+        sessions.put_away(session, keep=session.kept_until is not None)
+    elif now - session.asked_at > _seconds(settings.SESSION_NUDGE_SECONDS) and _may_be_lost(session, hosts):
+        _ask_again(session, now)
+
+
+def _watch_ready(session: LabSession, now: datetime) -> None:
+    orphaned = session.seen_at and now - session.seen_at > _seconds(settings.SESSION_ORPHANED_SECONDS)
+    if now >= session.expires_at or orphaned:
+        sessions.put_to_end(session, keep=True)
+        return
+    left = (session.expires_at - now).total_seconds() / 60
+    due = next((minutes for minutes in WARN_MINUTES if left <= minutes), None)
+    if due and (session.warned_minutes is None or due < session.warned_minutes):
+        session.warned_minutes = due
+        transaction.on_commit(lambda: notices.send_warning(session, due))
+
+
+def _drop_disk(session: LabSession, now: datetime) -> None:
+    if session.kept_until and session.kept_until <= now:
+        session.kept_until = None
+        sessions.put_away(session, keep=False)
+
+
+def _is_overdue(session: LabSession, now: datetime, hosts: Hosts) -> bool:
+    """Started and never usable, or queued while for as long there has been nobody to take it."""
+    limit = _seconds(settings.SESSION_OVERDUE_SECONDS)
+    if session.state == State.STARTING:
+        return now - (session.started_at or now) > limit
+    return session.state == State.QUEUED and not hosts and now - session.queued_at > limit
+
+
+def _may_be_lost(session: LabSession, hosts: Hosts) -> bool:
+    """A full house is reason enough to wait in the queue, and a host that is away answers nothing."""
+    if session.state == State.QUEUED and not session.is_resume:
+        return any(host.get("used", 0) < host.get("capacity", 0) for host in hosts.values())
+    return session.host in hosts
+
+
+def _ask_again(session: LabSession, now: datetime) -> None:
+    session.asked_at = now
+    if session.state == State.ENDING:
+        sessions.put_away(session, keep=session.kept_until is not None)
+    else:
+        transaction.on_commit(lambda: agent_client.create_later(session))
+
+
+def _seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)
