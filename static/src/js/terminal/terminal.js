@@ -79,6 +79,14 @@ export class TerminalView extends EventTarget {
 
   copy() { if (this.xterm.hasSelection()) navigator.clipboard?.writeText(this.xterm.getSelection()); }
 
+  // What the screen and its scrollback hold, as text: the server keeps no copy of anybody's terminal.
+  transcript() {
+    const buffer = this.xterm.buffer.normal;
+    const lines = Array.from({ length: buffer.length }, (_, row) => buffer.getLine(row));
+    const joined = lines.reduce((text, line) => text + (line.isWrapped || !text ? "" : "\n") + line.translateToString(true), "");
+    return `${joined.trimEnd()}\n`;
+  }
+
   async paste() { this.xterm.paste(await navigator.clipboard.readText()); this.xterm.focus(); }
 
   set({ fontSize, reader }) {

@@ -38,11 +38,20 @@ export function startToolbar(bench, tabs) {
   find.querySelector("[data-find-close]").addEventListener("click", () => toggleFind(false));
   find.addEventListener("keydown", (event) => { if (event.key === "Escape") toggleFind(false); });
   document.addEventListener("bulkhead:find", () => toggleFind(true));
-  tabs.addEventListener("shown", ({ detail }) => {
-    bench.querySelector("[data-term-transcript]").href = `${bench.dataset.terminalsUrl}${detail.number}/transcript/`;
-  });
+  startTranscript(bench.querySelector("[data-term-transcript]"), tabs);
   new MutationObserver(() => setAll({})).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   startBanner(bench, tabs);
+}
+
+// The link is given its file in the moment of the click, so that it holds all that has been printed by then.
+function startTranscript(link, tabs) {
+  link.addEventListener("click", (event) => {
+    if (!tabs.current) return event.preventDefault();
+    const url = URL.createObjectURL(new Blob([tabs.current.view.transcript()], { type: "text/plain" }));
+    link.href = url;
+    link.download = `terminal-${tabs.current.number + 1}.txt`;
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
+  });
 }
 
 function startBanner(bench, tabs) {
