@@ -1,12 +1,22 @@
-"""The cast, one lesson with a lab, and what the site asked of workers."""
+"""The cast, one lesson with a lab, what the site asked of workers, and a Redis of the tests' own.
+
+Alice owns the session, Bob is another student, Ines is of the staff, Charlie is signed out.
+"""
+
+import subprocess
+import time
 
 import pytest
 from django.conf import settings as site
+from django.contrib.auth.models import AnonymousUser
 
 site.SECRET_KEY = "only-for-tests-" * 4
 
 LAB = {"limits": {"minutes": 60, "extend": 15, "idle": 30},
-       "tasks": [{"id": "look", "title": "Look", "points": 5}], "terminals": [], "machines": {}}
+       "tasks": [{"id": "look", "step": "one", "title": "Look", "points": 5, "needs": []},
+                 {"id": "leap", "step": "one", "title": "Leap", "points": 3, "needs": ["look"]}],
+       "terminals": [{"title": "outside", "machine": "box"}], "machines": {"box": {}, "other": {}}}
+HOSTS = {"h1": {"at": 0, "capacity": 6, "used": 0, "cgroup": 2, "runtime": "crun 1.8", "kernel": "6.1", "images": []}}
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +35,28 @@ def bob(django_user_model):
 
 
 @pytest.fixture
+def ines(django_user_model):
+    return django_user_model.objects.create_user("ines", is_staff=True)
+
+
+@pytest.fixture
+def charlie():
+    return AnonymousUser()
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def as_bob(client, bob):
+    client.force_login(bob)
+    return client
+
+
+@pytest.fixture
 def lesson(db):
     from labs.models import Course, Lesson, Module
     module = Module.objects.create(course=Course.objects.create(slug="c", title="C"), slug="m", title="M")
@@ -32,11 +64,72 @@ def lesson(db):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def hosts(monkeypatch):
+    """The living worker hosts; a test may empty or change them."""
+    from labs import agent_client
+    living = {name: dict(host) for name, host in HOSTS.items()}
+    monkeypatch.setattr(agent_client, "living_hosts", lambda: living)
+    return living
+
+
+@pytest.fixture
+def asked(monkeypatch, hosts):
     """(task, queue, arguments) of every message to a worker, in order."""
     from labs import agent_client
     sent = []
     monkeypatch.setattr(agent_client.app, "send_task",
                         lambda task, queue, kwargs: sent.append((task, queue, kwargs)))
-    monkeypatch.setattr(agent_client, "living_hosts", lambda: {"h1": {"at": 0, "capacity": 6, "used": 0}})
     return sent
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """(session id, notice) of everything that pages were told, in order."""
+    from labs import notices
+    sent = []
+    monkeypatch.setattr(notices, "send", lambda session, notice: sent.append((session.id, notice)))
+    return sent
+
+
+class RedisServer:
+    """A Redis that a test may take away and bring back."""
+
+    def __init__(self, folder):
+        self.folder, self.socket = folder, folder / "redis.sock"
+        self.url = f"unix://{self.socket}?db=0"
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""],
+            stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not self._answers():
+            assert time.monotonic() < deadline, "redis-server does not answer"
+            time.sleep(0.01)
+
+    def _answers(self):
+        import redis
+        try:
+            return redis.Redis.from_url(self.url).ping()
+        except redis.RedisError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(shared_redis, settings):
+    settings.REDIS_URL = shared_redis.url
+    return shared_redis
