@@ -42,7 +42,7 @@ def site(tmp_path_factory) -> Iterator[Instance]:
         yield instance
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def base_url(site) -> str:
     return site.url
 

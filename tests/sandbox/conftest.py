@@ -36,7 +36,7 @@ def agent(tmp_path_factory) -> Iterator[settings.Settings]:
     root = tmp_path_factory.mktemp("agent")
     chosen = settings.load({
         **os.environ, "BULKHEAD_STATE_DIR": str(root / "state"), "BULKHEAD_RUN_DIR": f"/run/bhtest-{secrets.token_hex(3)}",
-        "BULKHEAD_CGROUP": f"bhtest-{secrets.token_hex(3)}", "BULKHEAD_SLOT_BASE": "12000",
+        "BULKHEAD_CGROUP": f"bhtest-{secrets.token_hex(3)}", "BULKHEAD_SLOT_BASE": str(2000 + secrets.randbelow(1000) * 16),
         "BULKHEAD_RUNTIME": os.environ.get("BULKHEAD_TEST_RUNTIME", "crun")})
     chosen.agent_dir.mkdir(parents=True)
     (chosen.agent_dir / "images").symlink_to(IMAGES)
