@@ -32,6 +32,15 @@ def start_ticks(pid: int) -> int | None:
     return int(fields[19])
 
 
+def arguments(pid: int) -> list[str]:
+    """Its command line; empty for one that has ended or never had any."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return [part.decode(errors="replace") for part in line.split(b"\0")[:-1]]
+
+
 def is_alive(pid: int, ticks: int) -> bool:
     """Is ``pid`` still the process that was started at ``ticks``?"""
     return bool(pid) and start_ticks(pid) == ticks

@@ -32,6 +32,7 @@ from runtime_agent.settings import Settings
 __all__ = ["Sandbox", "Spec", "create", "delete", "find", "living", "prepare", "runtime_name", "start"]
 
 MACHINE = re.compile(r"[a-z][a-z0-9-]{0,30}")
+INIT_SECONDS = 10.0
 Announce = Callable[[str], None]
 
 
@@ -128,13 +129,24 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
     home = directory(settings, spec.session_id, spec.machine)
     started = spawn.start_container(settings, spec.name, home)
     ticks = proc.start_ticks(started.pid)
-    if ticks is None:
-        raise AgentError("start-failed", "the sandbox's first process ended at once")
+    if ticks is None or not _wait_for_init(started.pid, ticks):
+        raise AgentError("start-failed", "the sandbox's first process did not come up")
     state.save(home, {
         "spec": spec.to_state(), "init_pid": started.pid, "init_start_ticks": ticks,
         "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
         "created_at": time.time(), "terminals": {}})
     return Sandbox(settings, spec, home)
+
+
+def _wait_for_init(pid: int, ticks: int) -> bool:
+    """The runtime reports before PID 1 has executed our init. Until then the process still has the memory of the host's
+    runtime, and nothing may join its namespaces: crun's second setns(2) fails with EPERM (linux.c, 1.8.1)."""
+    deadline = time.monotonic() + INIT_SECONDS
+    while time.monotonic() < deadline and proc.is_alive(pid, ticks):
+        if proc.arguments(pid)[:1] == bundle.INIT[:1]:
+            return True
+        time.sleep(0.001)
+    return False
 
 
 # --- finding ----------------------------------------------------------------------------------------------

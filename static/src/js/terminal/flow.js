@@ -4,7 +4,7 @@ import { ACK_EVERY_BYTES } from "./codec.js";
 const IDLE_MS = 50;
 
 export class Credit {
-  constructor(send, later = setTimeout) {
+  constructor(send, later = (work, ms) => setTimeout(work, ms)) {
     this.send = send;
     this.later = later;
     this.parsed = 0;
