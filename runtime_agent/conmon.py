@@ -22,8 +22,9 @@ from pathlib import Path
 
 from runtime_agent import proc
 from runtime_agent.errors import AgentError
-from runtime_agent.settings import Settings
+from runtime_agent.settings import RUNTIMES, Settings
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_SECONDS = 20.0
 LOG_BYTES = 64 * 1024
 MAX_SOCKET_PATH_BYTES = 107
@@ -48,15 +49,16 @@ def runtime_command(settings: Settings) -> list[str]:
 
 
 def runtime_path(settings: Settings) -> str:
-    path = shutil.which(settings.runtime, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    if path is None:
-        raise AgentError("start-failed", f"there is no {settings.runtime} on this host")
-    return path
+    """Before a runtime is chosen ("auto") it is the first that is installed. Raises AgentError("start-failed")."""
+    for name in RUNTIMES if settings.runtime == "auto" else (settings.runtime,):
+        if path := shutil.which(name, path=PATH):
+            return path
+    raise AgentError("start-failed", f"there is no {settings.runtime} on this host")
 
 
 def _runtime_options(settings: Settings) -> list[str]:
     options = [f"--root={run_dir(settings) / 'runtime'}"]
-    if Path(settings.runtime).name == "crun":
+    if Path(runtime_path(settings)).name == "crun":
         options.append("--cgroup-manager=cgroupfs")
     return options
 

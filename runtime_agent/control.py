@@ -16,7 +16,7 @@ from typing import Any
 from celery.signals import task_received, worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, tasks
+from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, selftest, tasks
 from runtime_agent.capacity import Capacity, QueueTap
 from runtime_agent.checks import Checker, Examiner
 from runtime_agent.records import Records
@@ -116,4 +116,4 @@ def main(settings: Settings) -> int:
     """Enter the agent's own mount namespace, before any thread exists, and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s control %(levelname)s %(message)s")
     namespace.enter(settings)
-    return Control(settings).run()
+    return Control(selftest.choose(settings)).run()

@@ -16,7 +16,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runtime_agent import content, namespace, sandbox, spawn
+from runtime_agent import content, namespace, sandbox, selftest, spawn
 from runtime_agent.checks import Examiner
 from runtime_agent.content import Lab, Task
 from runtime_agent.errors import AgentError
@@ -165,6 +165,7 @@ def main(settings: Settings, arguments: list[str]) -> int:
     parser.add_argument("digest", nargs="*", help="bundles to test, by digest (default: all in DIR)")
     options = parser.parse_args(arguments)
     namespace.enter(settings)
+    settings = selftest.choose(settings)
     digests = options.digest or sorted(path.name for path in options.content.iterdir() if path.is_dir())
     outcomes = [_test(settings, options.content, digest) for digest in digests]
     print()

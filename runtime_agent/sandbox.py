@@ -20,7 +20,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
     if ticks is None or not _wait_for_init(started.pid, ticks):
         raise AgentError("start-failed", "the sandbox's first process did not come up")
     state.save(home, {
-        "spec": spec.to_state(), "init_pid": started.pid, "init_start_ticks": ticks,
+        "spec": spec.to_state(), "runtime": settings.runtime, "init_pid": started.pid, "init_start_ticks": ticks,
         "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
         "created_at": time.time(), "terminals": {}})
     return Sandbox(settings, spec, home)
@@ -158,8 +158,13 @@ def find(settings: Settings, session_id: str, machine: str) -> Sandbox | None:
     found = state.load(home)
     if not found or "spec" not in found:
         return None
-    box = Sandbox(settings, Spec.from_state(found["spec"]), home)
+    box = Sandbox(_as_made(settings, found), Spec.from_state(found["spec"]), home)
     return box if box.is_alive() else None
+
+
+def _as_made(settings: Settings, found: dict[str, Any]) -> Settings:
+    """Only the runtime that made a container knows it; the host's choice may be another by now."""
+    return replace(settings, runtime=found.get("runtime", settings.runtime))
 
 
 def living(settings: Settings) -> Iterator[Sandbox]:
@@ -181,6 +186,7 @@ def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = 
     home = directory(settings, session_id, machine)
     name = f"{session_id}-{machine}"
     control = group(settings, session_id, machine)
+    settings = _as_made(settings, state.load(home) or {})
     conmons = _conmons(home)
     control.kill()
     if (conmon.run_dir(settings) / "runtime" / name).exists():

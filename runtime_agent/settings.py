@@ -17,6 +17,8 @@ from typing import TypeVar
 GIB = 1 << 30
 MEMORY_PER_SANDBOX_BYTES = GIB // 4
 """What one sandbox is counted with when the capacity is not set: the standard profile's limit."""
+RUNTIMES = ("crun", "runc")
+"""In the order of preference: runc ignores idmapped mounts of its own and costs more to start."""
 Value = TypeVar("Value")
 
 
@@ -79,7 +81,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         capacity=_read(environ, "BULKHEAD_CAPACITY", str(_default_capacity()), _number(1, 100_000), "1 to 100000"),
         warm=_read(environ, "BULKHEAD_WARM", "2", _number(0, 1000), "0 to 1000"),
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
-        runtime=_read(environ, "BULKHEAD_RUNTIME", "crun", _runtime, "crun or runc"))
+        runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"))
 
 
 @functools.cache
@@ -115,7 +117,7 @@ def _redis_url(text: str) -> str:
 
 
 def _runtime(text: str) -> str:
-    if text not in ("crun", "runc"):
+    if text not in ("auto", *RUNTIMES):
         raise ValueError
     return text
 

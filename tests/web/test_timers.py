@@ -36,11 +36,13 @@ def state_of(session):
 
 @pytest.mark.parametrize(("seconds", "warned"), [(601, None), (600, 10), (301, 10), (300, 5), (61, 5), (60, 1), (1, 1)])
 def test_each_warning_comes_at_its_minute(ready, told, seconds, warned):
+    LabSession.objects.update(seen_at=ready.expires_at)
     timers.watch(ready.expires_at - timedelta(seconds=seconds))
     assert [notice["minutes"] for _, notice in told if notice["type"] == "warning"] == ([warned] if warned else [])
 
 
 def test_a_warning_is_said_once_and_again_after_extending(ready, told):
+    LabSession.objects.update(seen_at=ready.expires_at)
     for _ in range(2):
         timers.watch(ready.expires_at - timedelta(minutes=9))
     sessions.extend(ready.id)
