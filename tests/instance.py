@@ -98,8 +98,7 @@ class Instance:
         if not images.exists():
             raise StartError(f"no images under {images}: sudo ./lab test builds them")
         (self.state / "agent" / "images").symlink_to(images)
-        for arguments in (["migrate"], ["load_course"], ["collectstatic", "--noinput"]):
-            self.manage(*arguments)
+        self.manage("prepare_site")
 
     def manage(self, *arguments: str, text: str | None = None) -> str:
         """Run ``manage.py``; its output, or StartError with all it printed."""

@@ -81,7 +81,7 @@ def _make_venv(places: Places) -> None:
     shutil.rmtree(target, ignore_errors=True)
     run([interpreter(), "-m", "venv", "--without-pip", target], environment=outside())
     run([places.tools / "bin/uv", "pip", "install", "-q", "--no-build", "--require-hashes", "--no-cache",
-         "--python", target / "bin/python", "-r", places.project / "requirements.lock"],
+         "--compile-bytecode", "--python", target / "bin/python", "-r", places.project / "requirements.lock"],
         environment={**outside(), "SSL_CERT_FILE": outside().get("SSL_CERT_FILE", str(CA_BUNDLE))})
 
 

@@ -41,8 +41,8 @@ def up(port: int, listen: str) -> int:
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
     check_and_prepare(places, port=port, listen=listen)
     address = f"http://{listen}:{port}"
-    for arguments in (["migrate", "--no-input", "-v", "0"], ["collectstatic", "--no-input", "-v", "0"], ["load_course"]):
-        print(manage(places, address, arguments).strip(), flush=True)
+    print("Preparing database, static files and course", flush=True)
+    print(manage(places, address, ["prepare_site"]).strip(), flush=True)
     if is_root():
         build_image(places, BASE_IMAGE)
     return asyncio.run(serve(places, listen, port))
@@ -54,8 +54,9 @@ async def serve(places: Places, listen: str, port: int) -> int:
         watched = supervisor.Supervisor(places, services.every(places, listen, port), log)
 
         async def when_up(running: supervisor.Supervisor) -> None:
-            await asyncio.to_thread(wait_until_served, address)
-            link = await asyncio.to_thread(manage, places, address, ["signin_link", "--create-admin"])
+            link, _ = await asyncio.gather(
+                asyncio.to_thread(manage, places, address, ["signin_link", "--create-admin"]),
+                asyncio.to_thread(wait_until_served, address))
             print(f"\nBulkhead is at {address}\nSign in once, as its administrator: {address}{link.strip()}\n"
                   f"Log: {log.name}   Stop: Ctrl-C\n", flush=True)
             if not is_root():
