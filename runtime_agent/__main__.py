@@ -13,6 +13,7 @@ from runtime_agent.settings import Settings, SettingsError, load
 COMMANDS = {
     "control": ("runtime_agent.control", "the process that makes and removes sandboxes"),
     "bridge": ("runtime_agent.bridge", "the process that carries terminals"),
+    "attacks": ("runtime_agent.attacks", "run an attack list in fresh sandboxes"),
     "check-labs": ("runtime_agent.labtest", "solve labs as a person would"),
     "image": ("", "build NAME | adopt NAME DIR | list"),
     "doctor": ("runtime_agent.doctor", "what this host can and cannot do"),

@@ -48,6 +48,11 @@ def runtime_command(settings: Settings) -> list[str]:
     return [runtime_path(settings), *_runtime_options(settings)]
 
 
+def installed_runtimes() -> list[str]:
+    """Which of settings.RUNTIMES this host has, in their order."""
+    return [name for name in RUNTIMES if shutil.which(name, path=PATH)]
+
+
 def runtime_path(settings: Settings) -> str:
     """Before a runtime is chosen ("auto") it is the first that is installed. Raises AgentError("start-failed")."""
     for name in RUNTIMES if settings.runtime == "auto" else (settings.runtime,):

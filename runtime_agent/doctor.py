@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime_agent import cgroup, images, namespace, proc, rootfs, sandbox, selftest, slots
-from runtime_agent.conmon import PATH
-from runtime_agent.settings import RUNTIMES, Settings
+from runtime_agent.conmon import PATH, installed_runtimes
+from runtime_agent.settings import Settings
 
 PROGRAMS = {"conmon": "conmon", "catatonit": "catatonit", "busybox": "busybox-static", "mkfs.ext4": "e2fsprogs",
             "mmdebstrap": "mmdebstrap"}
@@ -143,7 +143,7 @@ def leftovers(settings: Settings) -> Line:
 def runtimes(settings: Settings) -> Iterator[Line]:
     """A sandbox of each installed runtime; one that holds is enough."""
     namespace.enter(settings)
-    installed = [name for name in RUNTIMES if shutil.which(name, path=PATH)]
+    installed = installed_runtimes()
     if not installed:
         yield Line("FAIL", "Runtime", "none", "apt-get install crun")
         return

@@ -7,6 +7,7 @@ architecture.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -153,7 +154,7 @@ def mount_image(image: Path, target: Path, kind: str, options: str = "") -> None
         for _ in range(64):
             number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
             device = Path(f"/dev/loop{number}")
-            if not device.exists():
+            with contextlib.suppress(FileExistsError):  # or another thread was offered the same number
                 os.mknod(device, 0o600 | stat.S_IFBLK, os.makedev(LOOP_MAJOR, number))
             handle = os.open(device, os.O_RDWR | os.O_CLOEXEC)  # held until mounted: the last close frees it
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 from deploy.lab import host, services, supervisor, table, testing, up
 from deploy.lab.places import SetupError, find, is_root, user_ids
@@ -46,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("paths", nargs="*", help="lessons or courses; default: all of labs/content")
     lint = add("lint", "read lessons and labs; file and line of each finding", run_lint)
     lint.add_argument("paths", nargs="*")
+    attacks = add("attacks", "run an attack list in fresh sandboxes; a verdict per row (needs root)", run_attacks)
+    attacks.add_argument("list", nargs="?", type=Path, metavar="FILE.tsv", help="default: tests/sandbox/attacks.tsv")
+    attacks.add_argument("--profile", choices=("standard", "nested"), help="default: both")
+    attacks.add_argument("--runtime", help="default: every one that this machine has")
     bench = add("bench", "run a measurement of tests/bench", lambda a: testing.bench(a.name, a.rest))
     bench.add_argument("name")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
@@ -82,6 +87,14 @@ def run_check(arguments: argparse.Namespace) -> int:
     if not is_root():
         raise SetupError("labs are solved in real sandboxes, which need root: sudo ./lab check")
     return testing.check(testing.prepared(), arguments.paths)[0]
+
+
+def run_attacks(arguments: argparse.Namespace) -> int:
+    if not is_root():
+        raise SetupError("attacks run in real sandboxes, which need root: sudo ./lab attacks")
+    chosen = [f"--{name}={value}" for name in ("profile", "runtime") if (value := getattr(arguments, name))]
+    files = [str(arguments.list.absolute())] if arguments.list else []
+    return testing.attack(testing.prepared(), [*chosen, *files])[0]
 
 
 def run_lint(arguments: argparse.Namespace) -> int:

@@ -127,6 +127,12 @@ def check(places: Places, paths: list[str]) -> tuple[int, str]:
                       environment=environment)
 
 
+def attack(places: Places, arguments: list[str]) -> tuple[int, str]:
+    """Run an attack list as the installed agent would; should it be killed, a running agent cleans up behind it."""
+    environment = {**test_environment(places), "BULKHEAD_RUN_DIR": str(places.run)}
+    return python(places, "-m", "runtime_agent", "attacks", *arguments, environment=environment)
+
+
 def prepared() -> Places:
     """The places of an installation whose programs are there."""
     places = find()
