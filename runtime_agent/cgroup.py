@@ -177,6 +177,11 @@ class Group:
                 folder.parent.rmdir()
 
 
+def of_container(top: str, name: str, root: Path = ROOT) -> Group:
+    """The group of container ``<id of 36 characters>-<machine>``."""
+    return Group(f"{top}/{name[:36]}/{name[37:]}", root)
+
+
 def make_conmon_group(name: str, root: Path = ROOT) -> None:
     """``<name>/conmon`` in every hierarchy."""
     group = Group(f"{name}/conmon", root)

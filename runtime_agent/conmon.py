@@ -80,11 +80,11 @@ def cgroup_procs(settings: Settings) -> list[Path]:
 
 
 def start(settings: Settings, name: str, directory: Path, arguments: Sequence[str],
-          inherit: Sequence[int] = (), bundle_dir: Path | None = None) -> Started:
+          inherit: Sequence[int] = (), bundle_dir: Path | None = None, nice: int = 0) -> Started:
     """Run conmon for container ``name`` with its files in ``directory``; return when the runtime has finished.
 
-    ``arguments`` choose create or exec, ``inherit`` are descriptors that conmon shall own for life. Raises
-    AgentError("start-failed") with the runtime's own words.
+    ``arguments`` choose create or exec, ``inherit`` are descriptors that conmon shall own for life; conmon and all it
+    starts run at ``nice``. Raises AgentError("start-failed") with the runtime's own words.
     """
     sockets = run_dir(settings) / "conmon"
     exits = directory / "exit"
@@ -99,7 +99,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
     for option in _runtime_options(settings):
         command += ["--runtime-arg", option]
     try:
-        report = _launch(settings, [*command, *arguments], directory, inherit)
+        report = _launch(settings, [*command, *arguments], directory, inherit, nice)
         if not isinstance(report.get("data"), int) or report["data"] <= 0:
             raise AgentError("start-failed", str(report.get("message") or _tail(directory / "conmon.log")))
         return _started(directory, report["data"])
@@ -133,7 +133,8 @@ def _names(pid: int, directory: Path, name: str) -> bool:
         return False
 
 
-def _launch(settings: Settings, command: list[str], directory: Path, inherit: Sequence[int]) -> dict:
+def _launch(settings: Settings, command: list[str], directory: Path, inherit: Sequence[int],
+            nice: int) -> dict:
     """Start the process and read the JSON line that conmon writes to _OCI_SYNCPIPE."""
     reader, writer = os.pipe()
     try:
@@ -144,6 +145,8 @@ def _launch(settings: Settings, command: list[str], directory: Path, inherit: Se
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "_OCI_SYNCPIPE": str(writer),
                      "BULKHEAD_CONMON_PROCS": procs},
                 pass_fds=(writer, *inherit), start_new_session=True, cwd="/")
+        if nice:  # here and not in the thread, whose nice value would hold up all that wait for its GIL
+            os.setpriority(os.PRIO_PROCESS, child.pid, nice)
         os.close(writer)
         writer = -1
         child.stdin.close()

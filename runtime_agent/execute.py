@@ -45,9 +45,8 @@ def run(settings: Settings, sandbox: Any, argv: Sequence[str], user: str, timeou
     run in.
     """
     process = bundle.process(sandbox.spec, list(argv), user, dict(env or {}), False)
-    name = f"{sandbox.spec.session_id}-{sandbox.spec.machine}"
     with tempfile.TemporaryDirectory(prefix="run-", dir=sandbox.dir) as directory:
-        return run_process(settings, name, process, Path(directory), timeout, stdin, max_output)
+        return run_process(settings, sandbox.container, process, Path(directory), timeout, stdin, max_output)
 
 
 def run_process(settings: Settings, name: str, process: dict[str, Any], directory: Path, timeout: float,

@@ -44,7 +44,7 @@ def is_inside(settings: Settings) -> bool:
 
 
 def _join_living(settings: Settings) -> bool:
-    for file in sorted(settings.sandboxes_dir.glob(f"*/*/{state.FILE}")):
+    for file in [*settings.sandboxes_dir.glob(f"*/*/{state.FILE}"), *settings.spares_dir.glob(f"*/{state.FILE}")]:
         found = state.load(file.parent) or {}
         pidfd = proc.open_pidfd(found.get("conmon_pid", 0), found.get("start_time_ticks", 0))
         if pidfd is None:

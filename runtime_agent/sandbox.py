@@ -7,6 +7,9 @@ Each has one home (rootfs, cgroup, slots, spawn); this module puts them in order
     start     conmon + runtime, PID 1 runs; only now is state.json written, and with it the sandbox exists
     delete    kill the group, runtime delete, unmount, remove the cgroup, drop or keep the disk, give the slot back
 
+The container, its mounts and its cgroup are called ``<session id>-<machine>``, or after the spare that they were made
+for (pool.py): ``container`` in state.json says which, so state.json goes last.
+
 ``create`` is prepare and start; when it fails it deletes. ``delete`` works from the id alone, with nothing alive
 or half of it there, and may be called twice. state.json is the truth about what exists; the kernel is asked whether
 it still lives. Nothing is remembered in this process.
@@ -24,7 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, cgroup, conmon, images, proc, profiles, protocol, rootfs, slots, spawn, state
+from runtime_agent import bundle, cgroup, conmon, images, proc, profiles, protocol, rootfs, slots, spawn, state, teardown
 from runtime_agent.bundle import Spec
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import Settings
@@ -57,6 +60,11 @@ class Sandbox:
         return state.load(self.dir) or {}
 
     @property
+    def container(self) -> str:
+        """What its container, mounts and cgroup are called."""
+        return self.state.get("container", self.spec.name)
+
+    @property
     def init_pid(self) -> int:
         return self.state.get("init_pid", 0)
 
@@ -69,7 +77,7 @@ class Sandbox:
         return proc.is_alive(current.get("init_pid", 0), current.get("init_start_ticks", 0))
 
     def oom_kills(self) -> int:
-        return group(self.settings, self.session_id, self.machine).oom_kills()
+        return cgroup.of_container(self.settings.cgroup, self.container).oom_kills()
 
 
 def runtime_name(settings: Settings) -> str:
@@ -83,8 +91,14 @@ def directory(settings: Settings, session_id: str, machine: str) -> Path:
     return settings.sandboxes_dir / protocol.check_session_id(session_id) / machine
 
 
+def container(settings: Settings, session_id: str, machine: str) -> str:
+    """What the sandbox's container is called, as far as the disk knows; its own name if there is none."""
+    found = state.load(directory(settings, session_id, machine)) or {}
+    return found.get("container", f"{session_id}-{machine}")
+
+
 def group(settings: Settings, session_id: str, machine: str) -> cgroup.Group:
-    return cgroup.Group(f"{settings.cgroup}/{session_id}/{machine}")
+    return cgroup.of_container(settings.cgroup, container(settings, session_id, machine))
 
 
 # --- making -----------------------------------------------------------------------------------------------
@@ -107,18 +121,18 @@ def create(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: No
         raise
 
 
-def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: None) -> None:
-    """Everything but a process. The caller deletes if this raises."""
+def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: None, home: Path | None = None) -> None:
+    """Everything but a process; ``home`` is where config.json is written. The caller deletes if this raises."""
     profile = profiles.find(spec.profile)
     images.rootfs(settings, spec.image)
-    home = directory(settings, spec.session_id, spec.machine)
+    home = home or directory(settings, spec.session_id, spec.machine)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     base = slots.base_of(slots.lease(settings, spec.name))
     on_stage("disk")
     rootfs.make_disk(settings, spec, base)
     on_stage("root")
     places = rootfs.mount(settings, spec, base)
-    control = group(settings, spec.session_id, spec.machine)
+    control = cgroup.of_container(settings.cgroup, spec.name)
     control.create(cgroup.Limits(spec.memory_bytes, spec.pids, spec.cpus), base if profile.is_nested else None)
     cgroup.make_conmon_group(settings.cgroup)
     (home / "config.json").write_text(json.dumps(bundle.config(spec, base, places, control.path)))
@@ -127,13 +141,19 @@ def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: N
 def start(settings: Settings, spec: Spec) -> Sandbox:
     """Run PID 1 of a prepared sandbox and write the state that makes it exist."""
     home = directory(settings, spec.session_id, spec.machine)
-    started = spawn.start_container(settings, spec.name, home)
+    return begin(settings, spec, spec.name, spawn.create_container(settings, spec.name, home))
+
+
+def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) -> Sandbox:
+    """The same for container ``name``, which is created already. The caller deletes if this raises."""
+    home = directory(settings, spec.session_id, spec.machine)
+    spawn.start_container(settings, name)
     ticks = proc.start_ticks(started.pid)
     if ticks is None or not _wait_for_init(started.pid, ticks):
         raise AgentError("start-failed", "the sandbox's first process did not come up")
     state.save(home, {
-        "spec": spec.to_state(), "runtime": settings.runtime, "init_pid": started.pid, "init_start_ticks": ticks,
-        "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
+        "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
+        "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
         "created_at": time.time(), "terminals": {}})
     return Sandbox(settings, spec, home)
 
@@ -183,31 +203,16 @@ def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = 
 
     Repeats safely. Raises AgentError if a process can't be ended within 10 s: then the rest stays for the reaper.
     """
-    home = directory(settings, session_id, machine)
-    name = f"{session_id}-{machine}"
-    control = group(settings, session_id, machine)
+    home, own = directory(settings, session_id, machine), f"{session_id}-{machine}"
+    name = container(settings, session_id, machine)
     settings = _as_made(settings, state.load(home) or {})
-    conmons = _conmons(home)
-    control.kill()
-    if (conmon.run_dir(settings) / "runtime" / name).exists():
-        spawn.delete_container(settings, name)
-    for pid, ticks in conmons:
-        proc.kill(pid, ticks)
-    for terminal_dir in (home / "conmon", *home.glob("terminals/*")):
-        conmon.end(terminal_dir)
-    rootfs.unmount(name)
-    control.remove()
+    teardown.dismantle(settings, name, home)
+    if name != own:
+        teardown.discard_spare(settings, name)
+    if not keep_disk:
+        rootfs.drop_disk(settings, own)
+    if not rootfs.disk_path(settings, own).exists():
+        slots.release(settings, own)
     shutil.rmtree(home, ignore_errors=True)
     with contextlib.suppress(OSError):
         home.parent.rmdir()
-    if not keep_disk:
-        rootfs.drop_disk(settings, name)
-    if not rootfs.disk_path(settings, name).exists():
-        slots.release(settings, name)
-
-
-def _conmons(home: Path) -> list[tuple[int, int]]:
-    current = state.load(home) or {}
-    found = [(current.get("conmon_pid", 0), current.get("start_time_ticks", 0))]
-    found += [(entry["conmon_pid"], entry["conmon_start_ticks"]) for entry in current.get("terminals", {}).values()]
-    return [(pid, ticks) for pid, ticks in found if pid]

@@ -57,6 +57,10 @@ class Settings:
         return self.agent_dir / "sandboxes"
 
     @property
+    def spares_dir(self) -> Path:
+        return self.agent_dir / "spares"
+
+    @property
     def disks_dir(self) -> Path:
         return self.agent_dir / "disks"
 

@@ -34,7 +34,7 @@ def lease(settings: Settings, owner: str) -> int:
                 return slot
         for slot in range(settings.slot_base, LAST_SLOT + 1):
             if slot not in leases:
-                (folder / str(slot)).write_text(owner)
+                _write(folder / str(slot), owner)
                 return slot
     raise AgentError("host-full", "no id range is free")
 
@@ -47,6 +47,14 @@ def release(settings: Settings, owner: str) -> None:
                 (folder / str(slot)).unlink()
 
 
+def hand_over(settings: Settings, owner: str, heir: str) -> None:
+    """Let ``heir`` have the slot of ``owner``. Repeats safely."""
+    with _locked(settings) as folder:
+        for slot, holder in _leases(folder).items():
+            if holder == owner:
+                _write(folder / str(slot), heir)
+
+
 def leased(settings: Settings) -> dict[int, str]:
     """slot -> owner."""
     with _locked(settings) as folder:
@@ -55,6 +63,13 @@ def leased(settings: Settings) -> dict[int, str]:
 
 def _leases(folder: Path) -> dict[int, str]:
     return {int(file.name): file.read_text() for file in folder.iterdir() if file.name.isdigit()}
+
+
+def _write(file: Path, owner: str) -> None:
+    """In one step: a lease that names nobody would never come free."""
+    building = file.with_suffix(".new")
+    building.write_text(owner)
+    building.rename(file)
 
 
 @contextmanager

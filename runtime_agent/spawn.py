@@ -1,6 +1,6 @@
 """Starting things in a sandbox: its first process, terminals, and single commands.
 
-``start_container`` and ``open_terminal`` leave a conmon behind that outlives the agent; ``run`` (execute.py) waits.
+``create_container`` and ``open_terminal`` leave a conmon behind that outlives the agent; ``run`` (execute.py) waits.
 The namespace that crun needs (namespace.enter) has been entered by the caller's process.
 """
 
@@ -24,28 +24,30 @@ from runtime_agent.execute import Result, run
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import PARKED, Terminal, adopt, close
 
-__all__ = ["Result", "Terminal", "adopt", "close", "notify_bridge", "open_terminal", "run", "start_container"]
+__all__ = ["Result", "Terminal", "adopt", "close", "create_container", "notify_bridge", "open_terminal", "run",
+           "start_container"]
 
 SHELL = ["/bin/bash", "--rcfile", "/.bulkhead/etc/bashrc", "-i"]
 CONSOLE_SECONDS = 5.0
 
 
-def start_container(settings: Settings, name: str, bundle_dir: Path) -> conmon.Started:
-    """Create and start the container of ``bundle_dir/config.json`` under a conmon of its own.
+def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int = 0) -> conmon.Started:
+    """Create the container of ``bundle_dir/config.json`` under a conmon of its own; PID 1 waits to be started.
 
     Its cgroup, mounts and sub-group ``conmon`` exist already. conmon keeps its files (exit/<name>, log, pids) in
     ``bundle_dir/conmon``. Raises AgentError("start-failed") and leaves no process behind.
     """
     directory = Path(bundle_dir) / "conmon"
-    started = conmon.start(settings, name, directory, ["-u", name], bundle_dir=Path(bundle_dir))
+    return conmon.start(settings, name, directory, ["-u", name], bundle_dir=Path(bundle_dir), nice=nice)
+
+
+def start_container(settings: Settings, name: str) -> None:
+    """Let PID 1 of a created container run. Raises AgentError("start-failed"); the caller deletes."""
     command = [*conmon.runtime_command(settings), "start", name]
     done = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
                           timeout=conmon.START_SECONDS, check=False)
     if done.returncode:
-        delete_container(settings, name)
-        conmon.end(directory)
         raise AgentError("start-failed", done.stdout[-500:].decode(errors="replace").strip())
-    return started
 
 
 def delete_container(settings: Settings, name: str) -> None:
@@ -58,7 +60,7 @@ def delete_container(settings: Settings, name: str) -> None:
 def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols: int) -> Terminal:
     """Open terminal ``number`` (0..7) in a living sandbox and record it; the one that lives already is returned.
 
-    ``sandbox`` has ``.dir`` and ``.state`` (with "spec"). Raises AgentError("start-failed"), or ProtocolError for
+    ``sandbox`` has ``.dir``, ``.spec`` and ``.container``. Raises AgentError("start-failed"), or ProtocolError for
     a number out of range.
     """
     with state.change(sandbox.dir) as current:
@@ -70,8 +72,7 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
             if terminal.is_alive():
                 return terminal
         process = bundle.process(spec, SHELL, spec.user, {}, True)
-        name = f"{spec.session_id}-{spec.machine}"
-        terminal = _spawn(settings, name, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
+        terminal = _spawn(settings, sandbox.container, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
                           protocol.clamp_size(rows, cols))
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)
