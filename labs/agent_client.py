@@ -36,6 +36,10 @@ def open_terminal_later(session: LabSession, number: int, machine: str, rows: in
           number=number, machine=machine, rows=rows, cols=cols)
 
 
+def close_terminal_later(session: LabSession, number: int) -> None:
+    _send(protocol.TASK_CLOSE_TERMINAL, protocol.agent_queue(session.host), session, number=number)
+
+
 def report_later(session: LabSession) -> None:
     _send(protocol.TASK_REPORT, protocol.agent_queue(session.host), session)
 

@@ -78,3 +78,14 @@ def terminals(request: HttpRequest, session_id: UUID) -> HttpResponse:
                                                        "title": title_of(session, free[0])})
         transaction.on_commit(lambda: agent_client.open_terminal_later(session, opened.number, machine))
     return JsonResponse({"number": opened.number, "title": opened.title, "machine": machine})
+
+
+@require_POST
+@login_required
+def terminal_end(request: HttpRequest, session_id: UUID, number: int) -> HttpResponse:
+    """Hang a terminal up. Its number is free again when the worker has said so."""
+    session = find(request, session_id)
+    get_object_or_404(Terminal, session=session, number=number)
+    if session.state == LabSession.State.READY:
+        agent_client.close_terminal_later(session, number)
+    return HttpResponse(status=204)

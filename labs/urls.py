@@ -17,6 +17,7 @@ session_patterns = [
     path("end/", session_views.end, name="session-end"),
     path("restart/", session_views.restart, name="session-restart"),
     path("terminals/", session_views.terminals, name="session-terminal-create"),
+    path("terminals/<int:number>/end/", session_views.terminal_end, name="session-terminal-end"),
 ]
 urlpatterns = [
     path("", views.course_home, name="course-home"),

@@ -47,12 +47,15 @@ class Examiner:
                  terminals: ModuleType | Any = spawn):
         self.settings, self.machinery, self.terminals = settings, machinery, terminals
 
-    def look(self, session_id: str, lab: Lab, found: Progress) -> list[News]:
+    def look(self, session_id: str, lab: Lab, found: Progress, after_command: bool) -> list[News]:
         """Run every due check once, update ``found`` and return what is new in it.
 
-        When the open step's last task passes, the next step's tasks are looked at in the same go, so that
-        the page can say at once what is missing there.
+        When the open step's last task passes, the next step's tasks are looked at in the same go: the work may have
+        been done already. "Not yet" is news only of a task that was open when a command ended; before that the
+        student has not tried.
         """
+        if after_command:
+            found.note_tried(found.due(lab))
         boxes = {machine: self.machinery.find(self.settings, session_id, machine) for machine in lab.machines}
         if gone := [machine for machine, box in boxes.items() if box is None]:
             return [("exited", {"machine": gone[0], "status": -1})]
@@ -88,7 +91,8 @@ class Examiner:
             if is_broken:
                 news = found.note_broken(task.id, reason)
                 return [("task_broken", {"task": task.id, "why": reason})] if news else []
-        return [("task_pending", {"task": task.id, "why": text})] if found.note_pending(task.id, text) else []
+        is_news = task.id in found.tried and found.note_pending(task.id, text)
+        return [("task_pending", {"task": task.id, "why": text})] if is_news else []
 
     def ask(self, box: Any, script: Script) -> tuple[bool, str]:
         """Run one script: (exit status was 0, the last line it printed)."""
@@ -142,8 +146,10 @@ class Checker:
         self.settings, self.sessions, self.examiner = settings, sessions, examiner
         self.records = sessions.records
         self.schedule = Schedule()
+        self.commanded: set[str] = set()
+        """Sessions in which a command has ended since the last look."""
 
-    def look_now(self, session_id: str) -> None:
+    def look_now(self, session_id: str, after_command: bool = True) -> None:
         """One look at one session, if it is the site's and ready."""
         record = self.records.find(session_id)
         if record is None or record.state != "ready" or record.owner != SITE:
@@ -151,14 +157,15 @@ class Checker:
         path = self.records.progress_path(session_id)
         found = progress.load(path)
         try:
-            news = self.examiner.look(session_id, content.load_lab(self.settings.content_dir, record.lab), found)
+            news = self.examiner.look(session_id, content.load_lab(self.settings.content_dir, record.lab), found,
+                                      after_command)
         except AgentError as error:  # the sandbox went away under the check, or is going: the next look tells
             log.warning("check failed session_id=%s: %s", session_id, error)
             return
         with self.sessions.lock_of(session_id):
-            self._tell(record, path, found, news)
+            self._tell(record, path, found, news, after_command)
 
-    def _tell(self, record: Record, path: Path, found: Progress, news: list[News]) -> None:
+    def _tell(self, record: Record, path: Path, found: Progress, news: list[News], after_command: bool) -> None:
         """Events first, then the progress: a death in between repeats an event and never loses one."""
         current = self.records.find(record.session_id)
         if current is None or current.generation != record.generation:
@@ -168,15 +175,17 @@ class Checker:
             if kind == "exited":
                 current.state = "exited"
                 self.records.save(current)
-        if news:
+        if news or after_command:
             progress.save(path, found)
 
     def work(self, stopped: threading.Event) -> None:
         """Thread body: take what is due, one at a time. Several threads may run it."""
         while not stopped.is_set():
             if session_id := self.schedule.take(1.0):
+                after_command = session_id in self.commanded
+                self.commanded.discard(session_id)
                 try:
-                    self.look_now(session_id)
+                    self.look_now(session_id, after_command)
                 except OSError:
                     log.exception("check failed session_id=%s", session_id)
                 finally:
@@ -201,6 +210,7 @@ class Checker:
         except protocol.ProtocolError as error:
             log.warning("bad mark: %s", error)
             return
+        self.commanded.add(session_id)
         self.schedule.ask_for(session_id, DEBOUNCE_SECONDS)
 
 

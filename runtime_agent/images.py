@@ -54,6 +54,7 @@ def prepare_guest(settings: Settings) -> Path:
     """Gather what every sandbox sees at /.bulkhead: a static shell, an init, the shell's start file."""
     target = settings.guest_dir
     if (target / ".complete").exists():
+        _renew_bashrc(target)
         return target
     settings.agent_dir.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".guest-", dir=settings.agent_dir))
@@ -76,6 +77,17 @@ def prepare_guest(settings: Settings) -> Path:
     except OSError:  # somebody else was first
         shutil.rmtree(building)
     return target
+
+
+def _renew_bashrc(guest: Path) -> None:
+    """Replace the start file of an earlier version, also under running sandboxes: their next shell reads it."""
+    current, wanted = guest / "etc" / "bashrc", (GUEST_FILES / "bashrc").read_bytes()
+    if current.read_bytes() == wanted:
+        return
+    renewed = current.with_suffix(".new")
+    renewed.write_bytes(wanted)
+    renewed.chmod(0o644)
+    renewed.replace(current)
 
 
 def recipe_version(name: str) -> str:

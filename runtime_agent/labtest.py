@@ -114,7 +114,7 @@ class LabTest:
         started = time.monotonic()
         deadline = started + sum(task.check.timeout for task in tasks) + MARGIN_SECONDS
         while any(task.id not in found.passed for task in tasks) and time.monotonic() < deadline:
-            for kind, payload in self.examiner.look(self.record.session_id, self.lab, found):
+            for kind, payload in self.examiner.look(self.record.session_id, self.lab, found, after_command=True):
                 if kind in ("task_broken", "exited"):
                     self._fault(f"{payload}: {kind} after {'typing' if first else 'typing again'} step {step!r}")
             for keyboard in self.keyboards.values():

@@ -21,6 +21,8 @@ class Progress:
     pending: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     oom_kills: dict[str, int] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
+    """Tasks that were open when a command ended: only of those is "not yet" said."""
     closed: dict[str, int] = field(default_factory=dict)
     """Terminal number -> the pid of its dead conmon: a terminal opened again under the number is another one."""
 
@@ -44,6 +46,9 @@ class Progress:
         self.broken[task_id] = why
         self.pending.pop(task_id, None)
         return is_news
+
+    def note_tried(self, tasks: list[Task]) -> None:
+        self.tried += [task.id for task in tasks if task.id not in self.tried]
 
     def note_oom_kills(self, machine: str, kills: int) -> bool:
         is_news = kills > self.oom_kills.get(machine, 0)

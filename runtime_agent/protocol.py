@@ -31,6 +31,7 @@ QUEUE_WEB = "web"
 
 TASK_CREATE = "agent.create"
 TASK_OPEN_TERMINAL = "agent.open_terminal"
+TASK_CLOSE_TERMINAL = "agent.close_terminal"
 TASK_CHECK = "agent.check"
 TASK_DELETE = "agent.delete"
 TASK_REPORT = "agent.report"

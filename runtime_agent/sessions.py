@@ -122,6 +122,16 @@ class Sessions:
             self.emit("terminal", record, {"number": number, "machine": machine,
                                            "state": "open" if box else "closed", "status": None})
 
+    def close_terminal(self, session_id: Any, number: Any) -> None:
+        """Hang up a terminal and say that it is closed; one that is not there is closed already."""
+        protocol.terminal_id(session_id, number)
+        with self.lock_of(session_id):
+            record = self.records.find(session_id)
+            for machine in self.records.machines(session_id) if record else ():
+                box = self.machinery.find(self.settings, session_id, machine)
+                if box is not None and self.terminals.hang_up(box, number):
+                    self.emit("terminal", record, {"number": number, "machine": machine, "state": "closed", "status": None})
+
     def check(self, session_id: Any) -> None:
         self.on_check(protocol.check_session_id(session_id))
 

@@ -6,10 +6,12 @@ The namespace that crun needs (namespace.enter) has been entered by the caller's
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import signal
 import socket
 import struct
 import subprocess
@@ -24,7 +26,7 @@ from runtime_agent.execute import Result, run
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import PARKED, Terminal, adopt, close
 
-__all__ = ["Result", "Terminal", "adopt", "close", "create_container", "notify_bridge", "open_terminal", "run",
+__all__ = ["Result", "Terminal", "adopt", "close", "create_container", "hang_up", "notify_bridge", "open_terminal", "run",
            "start_container"]
 
 SHELL = ["/bin/bash", "--rcfile", "/.bulkhead/etc/bashrc", "-i"]
@@ -77,6 +79,17 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)
     return terminal
+
+
+def hang_up(sandbox: Any, number: int) -> bool:
+    """Tell the shell of terminal ``number`` that its line is cut; it ends, and its jobs with it. False if none lives."""
+    entry = sandbox.state.get("terminals", {}).get(str(number))
+    terminal = Terminal.from_state(entry) if entry else None
+    if terminal is None or not terminal.is_alive():
+        return False
+    with contextlib.suppress(ProcessLookupError):  # conmon, which lives, has not reaped it: the pid is nobody else's
+        os.kill(terminal.pid, signal.SIGHUP)
+    return True
 
 
 def _spawn(settings: Settings, name: str, machine: str, directory: Path, process: dict[str, Any],

@@ -44,6 +44,11 @@ def open_terminal(session_id: Any, number: Any, machine: Any, rows: Any, cols: A
     _Work.sessions.open_terminal(session_id, number, machine, rows, cols)
 
 
+@app.task(name=protocol.TASK_CLOSE_TERMINAL)
+def close_terminal(session_id: Any, number: Any) -> None:
+    _Work.sessions.close_terminal(session_id, number)
+
+
 @app.task(name=protocol.TASK_CHECK)
 def check(session_id: Any) -> None:
     _Work.sessions.check(session_id)

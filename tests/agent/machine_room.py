@@ -79,6 +79,12 @@ class MachineRoom:
         self.opened.append((box.session_id, number))
         return SimpleNamespace(number=number)
 
+    def hang_up(self, box: Box, number: int) -> bool:
+        if (box.session_id, number) not in self.opened:
+            return False
+        self.opened.remove((box.session_id, number))
+        return True
+
     def run(self, settings: Any, box: Box, argv: list[str], user: str, timeout: float, **_: Any) -> Answer:
         if (box.session_id, box.machine) not in self.boxes:
             raise AgentError("lost", "gone")

@@ -38,14 +38,35 @@ def test_passing_a_need_opens_the_next_task_in_the_same_look(scene):
     room.answers = passes("one")
     checker.look_now(ALICE)
     assert room.asked == ["one.sh", "two.sh"]
-    assert told(sessions) == [("task_passed", "one"), ("task_pending", "two")]
+    assert told(sessions) == [("task_passed", "one")]
+
+
+def test_not_yet_is_said_only_of_a_task_that_was_open_when_a_command_ended(scene):
+    sessions, room, checker = scene
+    checker.look_now(ALICE, after_command=False)
+    assert told(sessions) == []
+    room.answers = passes("one")
+    checker.look_now(ALICE)
+    checker.look_now(ALICE, after_command=False)
+    assert told(sessions) == [("task_passed", "one")], "of the second task nobody has tried anything yet"
+    checker.look_now(ALICE)
+    assert told(sessions) == [("task_pending", "two")]
+
+
+def test_what_was_tried_is_told_again_when_the_timer_finds_another_reason(scene):
+    sessions, room, checker = scene
+    checker.look_now(ALICE)
+    room.answers["one.sh"] = Answer(1, "it is empty\n")
+    checker.look_now(ALICE, after_command=False)
+    assert told(sessions) == [("task_pending", "one")] * 2
 
 
 def test_a_finished_step_opens_the_next_one(scene):
     sessions, room, checker = scene
     room.answers = passes("one", "two")
     checker.look_now(ALICE)
-    assert told(sessions) == [("task_passed", "one"), ("task_passed", "two"), ("task_pending", "three")]
+    assert room.asked == ["one.sh", "two.sh", "three.sh"]
+    assert told(sessions) == [("task_passed", "one"), ("task_passed", "two")]
 
 
 def test_a_later_step_is_not_asked_before_its_turn(scene):
@@ -80,7 +101,7 @@ def test_progress_outlives_the_process(scene, tmp_path):
     checker.look_now(ALICE)
     told(sessions)
     reborn = Checker(sessions.settings, sessions, Examiner(sessions.settings, machinery=room, terminals=room))
-    reborn.look_now(ALICE)
+    reborn.look_now(ALICE, after_command=False)
     assert told(sessions) == []
     assert progress.load(sessions.records.progress_path(ALICE)).passed == {"one": "saw one"}
 

@@ -190,6 +190,17 @@ def test_a_terminal_for_a_machine_that_is_not_there_opens_nothing(site):
     assert room.opened == [(ALICE, 0), (ALICE, 1)]
 
 
+def test_a_terminal_is_hung_up_once(site):
+    sessions, room, lab = site
+    sessions.create(ALICE, 1, lab, False)
+    told(sessions)
+    for number in (0, 0, 7):
+        sessions.close_terminal(ALICE, number)
+    sessions.close_terminal(BOB, 0)
+    assert room.opened == []
+    assert [event["payload"]["state"] for _, event in sessions.outbox.waiting()] == ["closed"]
+
+
 def test_every_event_carries_the_generation_it_belongs_to(site):
     sessions, _, lab = site
     sessions.create(ALICE, 7, lab, False)

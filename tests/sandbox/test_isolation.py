@@ -5,6 +5,7 @@ import os
 import pytest
 
 from runtime_agent import spawn
+from tests.instance import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -40,6 +41,16 @@ def test_the_shell_marks_prompts_and_the_size_is_the_windows(make, agent):
 def test_opening_the_same_terminal_again_returns_it(make, agent):
     box = make()
     assert spawn.open_terminal(agent, box, 1, 24, 80) == spawn.open_terminal(agent, box, 1, 24, 80)
+
+
+def test_a_terminal_that_is_hung_up_ends_with_what_ran_in_it(make, shell, agent):
+    box = make()
+    terminal = spawn.open_terminal(agent, box, 1, 24, 80)
+    _type(terminal, b"sleep 4321\n", b"sleep 4321")
+    assert spawn.hang_up(box, 1)
+    wait_until(lambda: not terminal.is_alive(), 10, "the terminal's end")
+    assert "4321" not in shell(box, "ps -eo args").output
+    assert not spawn.hang_up(box, 1)
 
 
 def test_ptys_end_at_sixty_four(make, shell):

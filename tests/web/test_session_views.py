@@ -3,6 +3,7 @@
 import pytest
 
 from labs import sessions
+from labs.models import LabSession
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"Accept": "application/json"}
@@ -15,6 +16,19 @@ def test_alice_sees_and_ends_her_session(client, alice, lesson, asked):
     assert client.get(url).json()["state"] == "queued"
     assert client.post(url + "extension/", headers=JSON).status_code == 409
     assert client.post(url + "end/", headers=JSON).json()["state"] == "ended"
+
+
+def test_alice_closes_a_terminal_and_nobody_else_can(client, alice, bob, lesson, asked):
+    session = sessions.start(alice, lesson)
+    session.terminals.create(number=0, machine="box")
+    LabSession.objects.update(state="ready", host="h1")
+    url = f"/sessions/{session.id}/terminals/0/end/"
+    client.force_login(bob)
+    assert client.post(url).status_code == 404
+    client.force_login(alice)
+    assert client.post(f"/sessions/{session.id}/terminals/5/end/").status_code == 404
+    assert client.post(url).status_code == 204
+    assert [(task, arguments["number"]) for task, _, arguments in asked if "close" in task] == [("agent.close_terminal", 0)]
 
 
 @pytest.mark.parametrize("action", ACTIONS)
