@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime_agent import profiles, seccomp
+from runtime_agent.addresses import Interface
 from runtime_agent.errors import AgentError
 
 IDS_PER_SANDBOX = 65536
@@ -24,7 +25,8 @@ USERS = {"root": (0, 0, "/root"), "student": (1000, 1000, "/home/student")}
 
 @dataclass(frozen=True)
 class Spec:
-    """One machine of one session. Sizes in bytes, ``cpus`` in CPUs; ``checks_dir`` is shown at /.bulkhead/checks."""
+    """One machine of one session. Sizes in bytes, ``cpus`` in CPUs; ``checks_dir`` is shown at /.bulkhead/checks,
+    ``hosts`` are lines for /etc/hosts."""
 
     session_id: str
     machine: str
@@ -38,6 +40,8 @@ class Spec:
     disk_bytes: int
     checks_dir: Path | None = None
     lab_files: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[Interface, ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,7 +55,9 @@ class Spec:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Spec:
         checks = state.get("checks_dir")
-        return cls(**{**state, "checks_dir": Path(checks) if checks else None})
+        interfaces = tuple(Interface(**fields) for fields in state.get("interfaces", ()))
+        return cls(**{**state, "checks_dir": Path(checks) if checks else None, "interfaces": interfaces,
+                      "hosts": tuple(state.get("hosts", ()))})
 
 
 @dataclass(frozen=True)

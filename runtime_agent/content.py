@@ -15,9 +15,11 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runtime_agent.addresses import SUBNETS, Network, room_in
 from runtime_agent.errors import AgentError
 
 FORMAT = 1
@@ -26,6 +28,8 @@ MAX_FILE_BYTES = 1 << 20
 MAX_BUNDLE_BYTES = 8 << 20
 MAX_TASKS = 64
 MAX_STEPS = 64
+MAX_NETWORKS = 8
+MAX_PREVIEWS = 8
 PROFILES = frozenset({"standard", "nested"})
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -90,6 +94,14 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A TCP port of a machine that the site may show to the session's owner."""
+
+    machine: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Block:
     """One command block of a solution; only the lab test reads it."""
 
@@ -113,6 +125,8 @@ class Lab:
     setup: Mapping[str, str]
     minutes: int
     extend: int
+    networks: tuple[Network, ...] = ()
+    previews: tuple[Preview, ...] = ()
     solutions: tuple[Block, ...] = field(default=(), repr=False)
 
 
@@ -198,6 +212,8 @@ class _Reader:
             setup={self._machine_name(name): self._file(path) for name, path in document["setup"].items()},
             minutes=self._bounded("minutes", document["limits"]["minutes"], 1),
             extend=_whole(document["limits"].get("extend", 0)),
+            networks=self._networks(document["networks"]),
+            previews=tuple(map(self._preview, document["previews"][:MAX_PREVIEWS])),
             solutions=tuple(self._blocks(document.get("solutions", []))))
 
     def _machine(self, name: str, fields: dict[str, Any]) -> Machine:
@@ -212,6 +228,27 @@ class _Reader:
             pids=self._bounded("pids", fields["pids"], 16),
             cpus=self._cpus(fields["cpus"]),
             disk_bytes=self._bounded("disk_bytes", fields["disk_bytes"], 16 << 20))
+
+    def _networks(self, entries: list[dict[str, Any]]) -> tuple[Network, ...]:
+        if len(entries) > MAX_NETWORKS:
+            raise AgentError("bad-limit", f"{len(entries)} networks, {MAX_NETWORKS} are allowed")
+        networks: list[Network] = []
+        for entry in entries:
+            machines = tuple(map(self._machine_name, entry["machines"]))
+            network = Network(_match(_NAME, entry["name"]), machines, IPv4Network(entry["subnet"]))
+            if len(set(machines)) < len(machines) or len(machines) > room_in(network.subnet):
+                raise ValueError(f"network {network.name}: a machine is in it twice, or there is no room for all")
+            if not any(map(network.subnet.subnet_of, SUBNETS)) \
+                    or any(network.subnet.overlaps(other.subnet) or network.name == other.name for other in networks):
+                raise ValueError(f"network {network.name}: {network.subnet} is not private, or there is another like it")
+            networks.append(network)
+        return tuple(networks)
+
+    def _preview(self, entry: dict[str, Any]) -> Preview:
+        port = _whole(entry["port"])
+        if not 1 <= port <= 65535:
+            raise ValueError(f"port {port}")
+        return Preview(self._machine_name(entry["machine"]), port)
 
     def _bounded(self, name: str, value: object, least: int) -> int:
         most = getattr(self.bounds, name)

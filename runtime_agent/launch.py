@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import protocol, sandbox, spawn
+from runtime_agent import addresses, protocol, sandbox, spawn
 from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import Settings
@@ -47,7 +47,9 @@ def spec_of(session_id: str, lab: Lab, name: str) -> sandbox.Spec:
     return sandbox.Spec(
         session_id=session_id, machine=name, image=machine.image, profile=machine.profile, user=machine.user,
         hostname=machine.hostname, memory_bytes=machine.memory_bytes, pids=machine.pids, cpus=machine.cpus,
-        disk_bytes=machine.disk_bytes, checks_dir=lab.directory / "checks", lab_files={})
+        disk_bytes=machine.disk_bytes, checks_dir=lab.directory / "checks", lab_files={},
+        interfaces=addresses.interfaces_of(lab.networks, name),
+        hosts=addresses.hosts_of(lab.networks, lab.machines, name))
 
 
 def _run_setup(settings: Settings, box: Any, lab: Lab, path: str, terminals: ModuleType | Any) -> None:

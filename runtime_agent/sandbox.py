@@ -1,10 +1,10 @@
 """A sandbox from nothing to nothing.
 
 Theory of operation. A sandbox is one container under one conmon, a disk, a few mounts, a cgroup and a slot of ids.
-Each has one home (rootfs, cgroup, slots, spawn); this module puts them in order and undoes them in reverse:
+Each has one home (rootfs, cgroup, slots, network, spawn); this module puts them in order and undoes them in reverse:
 
     prepare   lease a slot, make the disk, mount, make the cgroup, write config.json
-    start     conmon + runtime, PID 1 runs; only now is state.json written, and with it the sandbox exists
+    start     conmon + runtime, networks, PID 1 runs; only now is state.json written, and with it the sandbox exists
     delete    kill the group, runtime delete, unmount, remove the cgroup, drop or keep the disk, give the slot back
 
 The container, its mounts and its cgroup are called ``<session id>-<machine>``, or after the spare that they were made
@@ -27,7 +27,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, cgroup, conmon, images, proc, profiles, protocol, rootfs, slots, spawn, state, teardown
+from runtime_agent import (
+    bundle,
+    cgroup,
+    conmon,
+    images,
+    network,
+    proc,
+    profiles,
+    protocol,
+    rootfs,
+    slots,
+    spawn,
+    state,
+    teardown,
+)
 from runtime_agent.bundle import Spec
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import Settings
@@ -147,6 +161,8 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
 def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) -> Sandbox:
     """The same for container ``name``, which is created already. The caller deletes if this raises."""
     home = directory(settings, spec.session_id, spec.machine)
+    rootfs.add_hosts(name, spec.hosts)
+    network.connect(spec.session_id, spec.interfaces, started.pid)
     spawn.start_container(settings, name)
     ticks = proc.start_ticks(started.pid)
     if ticks is None or not _wait_for_init(started.pid, ticks):
@@ -213,6 +229,8 @@ def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = 
         rootfs.drop_disk(settings, own)
     if not rootfs.disk_path(settings, own).exists():
         slots.release(settings, own)
+    if not any(other.is_dir() for other in home.parent.glob("*") if other != home):
+        network.remove(session_id)  # before the folder goes: what is left of a session is found by it
     shutil.rmtree(home, ignore_errors=True)
     with contextlib.suppress(OSError):
         home.parent.rmdir()

@@ -45,7 +45,7 @@ def files_of(lesson: Lesson) -> dict[str, bytes]:
     checks = [path for path in sorted((lesson.path / "checks").rglob("*")) if path.is_file() and not path.is_symlink()]
     names = [path.relative_to(lesson.path).as_posix() for path in checks] + list(lesson.lab["setup"].values())
     files = {name: (lesson.path / name).read_bytes() for name in names}
-    files["lab.json"] = json.dumps(lesson.lab, sort_keys=True, separators=(",", ":")).encode()
+    files["lab.json"] = json.dumps(lesson.lab, separators=(",", ":")).encode()
     return files
 
 

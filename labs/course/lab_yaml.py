@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.course.findings import Findings, nearest
+from labs.course.networks_yaml import NAME, machine_of, networks, previews
 from labs.course.yaml_file import Node
 
 KEYS = ("machines", "networks", "terminals", "previews", "limits", "setup", "tasks")
@@ -17,7 +18,6 @@ PROFILES: dict[str, dict[str, Any]] = {
     "nested": {"memory": 1 << 30, "pids": 512, "cpus": 1.0, "disk": 4 << 30},
 }
 """What a machine gets that does not say otherwise."""
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 SIZE = re.compile(r"(\d+)([KMG])")
 FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 MIN_SIZE_BYTES, MAX_SIZE_BYTES = 16 << 20, 64 << 30
@@ -38,11 +38,9 @@ class LabFile:
             root.complain("form", "lab.yaml must be a mapping with 'machines' and 'tasks'")
             return {}
         root.only(KEYS)
-        for later in ("networks", "previews"):
-            if root.get(later):
-                root.get(later).complain("later", f"{later!r} come in a later version")
         machines = self._machines()
-        return {"machines": machines, "networks": {}, "previews": [], "terminals": self._terminals(machines),
+        return {"machines": machines, "networks": networks(root.get("networks"), machines),
+                "previews": previews(root.get("previews"), machines), "terminals": self._terminals(machines),
                 "limits": self._limits(), "setup": self._setup(machines), "tasks": self._tasks(machines)}
 
     # --- machines -----------------------------------------------------------------------------------------
@@ -89,7 +87,7 @@ class LabFile:
         entries = found.entries() if found else []
         if not entries:
             return [{"title": "Terminal", "machine": name} for name in machines][:1]
-        return [{"title": entry.text("title", "Terminal", most=80), "machine": self._machine_of(entry, machines)}
+        return [{"title": entry.text("title", "Terminal", most=80), "machine": machine_of(entry, machines)}
                 for entry in entries]
 
     def _limits(self) -> dict[str, int]:
@@ -133,7 +131,7 @@ class LabFile:
                 node.get("needs").complain("needs", f"{need!r} is no earlier task.{nearest(need, before)}")
         self.task_lines[name] = node.line
         return {"id": name, "step": node.text("step"), "title": node.text("title", most=200),
-                "points": int(node.number("points", 1, 0, 100)), "machine": self._machine_of(node, machines),
+                "points": int(node.number("points", 1, 0, 100)), "machine": machine_of(node, machines),
                 "check": self._script(node, "check"), "fail": self._script(node, "fail") if node.get("fail") else None,
                 "hint": None, "needs": needs}
 
@@ -153,14 +151,6 @@ class LabFile:
             self._is_file(node.get("run"), path)
         return {"run": path, "user": node.one_of("user", ("root", "student"), "root"),
                 "timeout": node.number("timeout", 5, 0.1, 60)}
-
-    def _machine_of(self, node: Node, machines: dict[str, Any]) -> str:
-        first = next(iter(machines), "")
-        name = node.text("machine", first or "box")
-        if machines and name not in machines:
-            node.get("machine").complain("unknown-machine", f"there is no machine {name!r}.{nearest(name, machines)}")
-            return first
-        return name
 
     def _is_file(self, node: Node, path: str) -> bool:
         """Inside the lesson's folder, no link, no way out of it."""

@@ -14,7 +14,7 @@ def lab_document(**changes: Any) -> dict[str, Any]:
     machine = {"image": "base", "profile": "standard", "user": "student", "hostname": "box",
                "memory_bytes": 128 << 20, "cpus": 0.5, "pids": 64, "disk_bytes": 64 << 20}
     document = {
-        "format": 1, "course": "test", "lesson": "a-lab", "machines": {"box": machine}, "networks": {},
+        "format": 1, "course": "test", "lesson": "a-lab", "machines": {"box": machine}, "networks": [],
         "terminals": [{"title": "Terminal", "machine": "box"}], "previews": [],
         "limits": {"minutes": 10, "extend": 5, "idle": 5}, "setup": {}, "steps": ["first", "second"],
         "tasks": [task("one", "first"), task("two", "first", needs=["one"]), task("three", "second")],

@@ -161,3 +161,40 @@ def test_the_digest_names_paths_and_bytes():
     one = content.digest_of({"a": b"x", "b": b"y"})
     assert one == content.digest_of({"b": b"y", "a": b"x"})
     assert len({one, content.digest_of({"a": b"y", "b": b"x"}), content.digest_of({"a": b"x"})}) == 3
+
+
+def with_networks(*networks, **changes):
+    """A lab of the machines box and two, wired as given."""
+    box = lab_document()["machines"]["box"]
+    return lab_document(machines={"box": box, "two": box}, networks=list(networks), **changes)
+
+
+def lan(**changes):
+    return {"name": "lan", "machines": ["two", "box"], "subnet": "10.20.0.0/30", **changes}
+
+
+def test_networks_and_previews_are_read_in_order(tmp_path):
+    document = with_networks(lan(), lan(name="other", subnet="192.168.7.0/24"),
+                             previews=[{"title": "Web", "machine": "two", "port": 65535}])
+    lab = content.load_lab(tmp_path, publish(tmp_path, document), BOUNDS)
+    assert [(each.name, each.machines, str(each.subnet)) for each in lab.networks] == [
+        ("lan", ("two", "box"), "10.20.0.0/30"), ("other", ("two", "box"), "192.168.7.0/24")]
+    assert lab.previews == (content.Preview("two", 65535),)
+
+
+@pytest.mark.parametrize("network", [
+    lan(subnet="10.20.0.0/31"), lan(subnet="10.20.0.1/24"), lan(subnet="169.254.0.0/24"), lan(subnet="8.8.8.0/24"),
+    lan(subnet="0.0.0.0/0"), lan(subnet="fd00::/64"), lan(subnet=7), lan(machines=["box", "box"]),
+    lan(machines=["box", "three"]), lan(name="../lan"), {"name": "lan"}])
+def test_a_network_that_breaks_a_rule_is_refused(tmp_path, network):
+    assert refused(tmp_path, "unknown-lab", with_networks(network))
+
+
+@pytest.mark.parametrize("second", [lan(name="two", subnet="10.0.0.0/8"), lan(subnet="10.30.0.0/24")])
+def test_networks_overlap_neither_in_addresses_nor_in_names(tmp_path, second):
+    refused(tmp_path, "unknown-lab", with_networks(lan(), second))
+
+
+@pytest.mark.parametrize("port", [0, 65536, -1, "80", True, None])
+def test_a_preview_names_a_port(tmp_path, port):
+    refused(tmp_path, "unknown-lab", lab_document(previews=[{"title": "Web", "machine": "box", "port": port}]))

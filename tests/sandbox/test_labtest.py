@@ -93,5 +93,20 @@ def test_a_fail_script_that_fires_is_red(host, capsys):
     assert "task_broken" in printed
 
 
+def test_a_lab_of_two_machines_is_solved_through_its_network(host, capsys):
+    box = lab_document()["machines"]["box"]
+    serve = "cd /tmp && touch one two && (python3 -m http.server 8000 >/dev/null 2>&1 &)"
+    fetch = "until python3 -c 'import urllib.request as u; u.urlopen(\"http://db:8000/one\")'; do sleep .2; done; touch /tmp/three"
+    document = lab_document(
+        machines={"web": {**box, "hostname": "web"}, "db": {**box, "hostname": "db"}},
+        networks=[{"name": "lan", "machines": ["web", "db"], "subnet": "10.20.0.0/24"}],
+        terminals=[{"title": "Web", "machine": "web"}, {"title": "Database", "machine": "db"}],
+        tasks=[task("one", "first", machine="db"), task("two", "first", machine="db"), task("three", "second", machine="web")],
+        solutions=[{"step": "first", "blocks": [{"machine": "db", "code": serve, "interrupt": False}]},
+                   {"step": "second", "blocks": [{"machine": "web", "code": fetch, "interrupt": False}]}])
+    status, printed = verdict(host, capsys, document)
+    assert status == 0, printed
+
+
 def test_a_lab_that_is_not_there_is_red(host, capsys):
     assert labtest.main(host, ["0" * 64]) == 1
