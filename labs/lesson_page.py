@@ -6,6 +6,7 @@ Pure assembly over rows that were fetched at once; a page costs the same few que
 from __future__ import annotations
 
 import copy
+import hashlib
 from typing import Any
 
 from django.urls import reverse
@@ -154,10 +155,19 @@ def _merge_quiz(block: Block, found: Answer | None) -> None:
         answer = given.get(question["id"])
         question["given"] = answer if isinstance(answer, str) else None
         question["correct"] = is_right(question, answer) if found else None
+        if question["kind"] == "order":
+            question["options"] = shuffled(question)
         for option in question.get("options", []):
             chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
             option["chosen"] = bool(found) and chosen
             option["place"] = answer.get(option["id"]) if isinstance(answer, dict) else None
+
+
+def shuffled(question: Block) -> list[Block]:
+    """The lines to be put in order, in an order that is the same at every look and never the right one."""
+    right = question["options"]
+    mixed = sorted(right, key=lambda option: hashlib.sha256(f"{question['id']}{option['id']}".encode()).digest())
+    return mixed if mixed != right else [*mixed[1:], mixed[0]]
 
 
 def is_right(question: Block, answer: Any) -> bool:

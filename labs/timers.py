@@ -46,8 +46,7 @@ def _watch_one(session: LabSession, now: datetime, hosts: Hosts) -> None:
 
 
 def _watch_ready(session: LabSession, now: datetime) -> None:
-    orphaned = session.seen_at and now - session.seen_at > _seconds(settings.SESSION_ORPHANED_SECONDS)
-    if now >= session.expires_at or orphaned:
+    if now >= session.expires_at or _is_orphaned(session, now):
         sessions.put_to_end(session, keep=True)
         return
     left = (session.expires_at - now).total_seconds() / 60
@@ -55,6 +54,12 @@ def _watch_ready(session: LabSession, now: datetime) -> None:
     if due and (session.warned_minutes is None or due < session.warned_minutes):
         session.warned_minutes = due
         transaction.on_commit(lambda: notices.send_warning(session, due))
+
+
+def _is_orphaned(session: LabSession, now: datetime) -> bool:
+    """No page has been open for the lab's ``idle`` minutes, or for as long as the site allows at most."""
+    allowed = min(timedelta(minutes=session.lab["limits"]["idle"]), _seconds(settings.SESSION_ORPHANED_SECONDS))
+    return bool(session.seen_at and now - session.seen_at > allowed)
 
 
 def _drop_disk(session: LabSession, now: datetime) -> None:

@@ -35,7 +35,8 @@ class LabFile:
     def document(self) -> dict[str, Any]:
         root = self.root
         if not root.is_mapping():
-            root.complain("form", "lab.yaml must be a mapping with 'machines' and 'tasks'")
+            if not self.findings:  # what is no YAML has been said already
+                root.complain("form", "lab.yaml must be a mapping with 'machines' and 'tasks'")
             return {}
         root.only(KEYS)
         machines = self._machines()

@@ -103,7 +103,7 @@ def load_lesson(folder: Path, course: str, claims: list[str] | None) -> tuple[Le
     if (folder / "lab.yaml").is_file():
         file = LabFile(folder)
         lab = file.document()
-        findings = [*findings, *file.findings, *_cross_check(text, file, lab)]
+        findings = [*findings, *file.findings, *(_cross_check(text, file, lab) if lab else [])]
         lab = {"format": 1, "course": course, "lesson": slug_of(folder), **lab, "solutions": parsed.solutions,
                "steps": [step["id"] for step in parsed.document["steps"] if step["id"]]}
     elif parsed.solutions:

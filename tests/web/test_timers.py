@@ -117,3 +117,10 @@ def test_a_failed_resume_keeps_the_disk(ready, asked):
     tell(ready, "failed", 3, generation=1, reason="start-failed")
     assert state_of(ready) == ("ended", "start-failed")
     assert sessions.can_resume(ready)
+
+
+@pytest.mark.parametrize(("more", "state"), [(0, "ready"), (1, "ending")])
+def test_a_lab_may_ask_for_a_shorter_idle_time(ready, more, state):
+    LabSession.objects.update(lab={**ready.lab, "limits": {**ready.lab["limits"], "idle": 5}})
+    timers.watch(ready.seen_at + timedelta(minutes=5, seconds=more))
+    assert state_of(ready)[0] == state

@@ -1,0 +1,64 @@
+"""The borders of design.md, held by reading the imports: who may know whom."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+WEB, AGENT, COMMAND = ("labs", "labsite"), ("runtime_agent",), ("deploy",)
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py") if "content" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever in it; "from a import b" counts as a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def tops(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("path", sources(*AGENT), ids=name)
+def test_the_agent_never_knows_the_site(path):
+    assert not tops(path) & {"django", "channels", "labs", "labsite", "deploy"}
+
+
+@pytest.mark.parametrize("path", sources(*WEB), ids=name)
+def test_the_site_knows_the_agent_by_its_protocol_only(path):
+    agent = {found for found in imports(path) if found.partition(".")[0] == "runtime_agent"}
+    assert {found for found in agent if not found.startswith("runtime_agent.protocol")} == set()
+
+
+@pytest.mark.parametrize("path", [PROJECT / "runtime_agent" / "protocol.py", *sources(*COMMAND)], ids=name)
+def test_protocol_and_command_need_the_standard_library_only(path):
+    allowed = set(sys.stdlib_module_names) | {"deploy"}
+    assert tops(path) - allowed == set()
+
+
+@pytest.mark.parametrize("path", sources("labs/course"), ids=name)
+def test_the_loader_is_pure(path):
+    assert not tops(path) & {"django", "channels", "celery", "redis"}
+
+
+def test_only_the_agent_client_sends_tasks_to_workers():
+    senders = [name(path) for path in sources(*WEB) if "send_task" in path.read_text()]
+    assert senders == ["labs/agent_client.py"]
+
+
+def test_the_site_starts_no_process():
+    assert [name(path) for path in sources(*WEB) if tops(path) & {"subprocess", "multiprocessing", "pty"}] == []

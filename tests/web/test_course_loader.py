@@ -1,0 +1,182 @@
+"""A course's folder becomes a course; each mistake becomes one finding with its file, its line and what to write."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from labs import course_loading
+from labs.course import bundle, loader
+from labs.models import Course, Lesson
+
+LESSON = """---
+title: A lesson
+summary: In a line.
+minutes: 20
+objectives: [see it]
+claims: [c1]
+---
+Words before.
+
+## Look {#look}
+
+Do it.
+
+:::task seen
+:::
+
+:::hint
+Open your eyes.
+:::
+
+:::solution
+```bash run
+ls
+```
+:::
+"""
+LAB = """machines:
+  box: {image: base, profile: nested, memory: 128M}
+tasks:
+  - id: seen
+    step: look
+    title: Seen
+    check: {run: checks/seen.sh}
+"""
+
+
+@pytest.fixture
+def course(tmp_path) -> Path:
+    """A course with one module and one sound lesson."""
+    home = tmp_path / "courses" / "demo"
+    lesson = home / "01-module" / "01-lesson"
+    (lesson / "checks").mkdir(parents=True)
+    (home / "course.yaml").write_text("title: Demo\nsummary: A demo.\nclaims: [c1]\n")
+    (home / "01-module" / "module.yaml").write_text("title: Module\n")
+    (lesson / "lesson.md").write_text(LESSON)
+    (lesson / "lab.yaml").write_text(LAB)
+    (lesson / "checks" / "seen.sh").write_text("echo seen\n")
+    return home
+
+
+@pytest.fixture
+def lesson(course) -> Path:
+    return course / "01-module" / "01-lesson"
+
+
+def findings(course: Path) -> list[tuple[str, int, str]]:
+    """(file, line, rule) of each finding."""
+    return [(found.path.name, found.line, found.rule) for found in loader.load_course(course)[1]]
+
+
+def test_a_sound_course_has_no_findings(course):
+    found, wrong = loader.load_course(course)
+    assert wrong == []
+    only = found.modules[0].lessons[0]
+    assert (found.slug, found.modules[0].slug, only.slug) == ("demo", "module", "lesson")
+    assert [step["id"] for step in only.document["steps"]] == ["", "look"]
+    assert only.lab["machines"]["box"]["memory_bytes"] == 128 << 20
+    assert only.lab["solutions"] == [{"step": "look", "blocks": [{"machine": "", "code": "ls", "interrupt": False}]}]
+
+
+@pytest.mark.parametrize(("old", "new", "where"), [
+    ("memory: 128M", "memory: lots", ("lab.yaml", 2, "form")),
+    ("memory: 128M", "memory: 15M", ("lab.yaml", 2, "form")),
+    ("profile: nested", "profile: nestled", ("lab.yaml", 2, "form")),
+    ("image: base", "imgae: base", ("lab.yaml", 2, "unknown-key")),
+    ("machines:\n  box: {image: base, profile: nested, memory: 128M}", "machines: {}", ("lab.yaml", 1, "missing")),
+    ("  box:", "  Box!:", ("lab.yaml", 2, "form")),
+    ("    title: Seen\n", "", ("lab.yaml", 4, "missing")),
+    ("checks/seen.sh", "checks/unseen.sh", ("lab.yaml", 7, "no-file")),
+    ("checks/seen.sh", "checks/../../x.sh", ("lab.yaml", 7, "no-file")),
+    ("step: look", "step: lok", ("lab.yaml", 4, "step")),
+    ("id: seen", "id: scene", ("lesson.md", 14, "task")),
+    ("tasks:\n", "tasks: [\n", ("lab.yaml", 4, "yaml")),
+])
+def test_a_mistake_in_lab_yaml_is_named_with_its_line(course, lesson, old, new, where):
+    assert old in LAB
+    (lesson / "lab.yaml").write_text(LAB.replace(old, new))
+    assert where in findings(course)
+
+
+@pytest.mark.parametrize(("old", "new", "where"), [
+    ("minutes: 20", "minutes: long", ("lesson.md", 4, "form")),
+    ("claims: [c1]", "claims: [c2]", ("lesson.md", 6, "claim")),
+    ("title: A lesson\n", "", ("lesson.md", 2, "missing")),
+    (":::hint", ":::hnit", ("lesson.md", 17, "container")),
+    ("```bash run\nls\n```\n:::\n", "```bash run\nls\n", ("lesson.md", 22, "open")),
+    ("```bash run", "```bash rum", ("lesson.md", 22, "code")),
+    ("Words before.", ":::figure nowhere\n:::", ("lesson.md", 8, "figure")),
+    ("Words before.", ":::predict x choice\nWhat?\n- [ ] a\n- [ ] b\n> Because.\n:::", ("lesson.md", 8, "predict")),
+    ("Words before.", ":::quiz q\n### What?\n- [x] this\n- [ ] that\n:::", ("lesson.md", 9, "quiz")),
+    ("Words before.", ":::", ("lesson.md", 8, "container")),
+])
+def test_a_mistake_in_lesson_md_is_named_with_its_line(course, lesson, old, new, where):
+    assert old in LESSON
+    (lesson / "lesson.md").write_text(LESSON.replace(old, new))
+    assert where in findings(course)
+
+
+def test_a_file_that_is_no_yaml_is_one_finding(course, lesson):
+    (lesson / "lab.yaml").write_text(LAB.replace("tasks:", "tasks: ["))
+    assert findings(course) == [("lab.yaml", 4, "yaml")]
+
+
+def test_a_finding_says_what_was_meant(course, lesson):
+    (lesson / "lab.yaml").write_text(LAB.replace("step: look", "step: lok"))
+    assert "Did you mean 'look'?" in str(loader.load_course(course)[1][0])
+
+
+def test_scripts_of_a_lesson_never_reach_its_page(course, lesson):
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1))"
+    (lesson / "lesson.md").write_text(LESSON.replace("Words before.", hostile))
+    found, wrong = loader.load_course(course)
+    html = json.dumps(found.modules[0].lessons[0].document)
+    assert wrong == []
+    assert "<script" not in html
+    assert "onerror=" not in html.replace("&lt;", "<") or "<img" not in html
+    assert 'href=\\"javascript' not in html
+
+
+@pytest.mark.parametrize("inner", ["<script/>", "<image href='http://x/'/>", "<rect onclick='x()'/>", "<rect style='fill:red'/>",
+                                   "<use href='http://x/#a'/>", "<foreignObject/>"])
+def test_a_figure_can_do_nothing_but_be_seen(course, lesson, inner):
+    (lesson / "figures").mkdir()
+    (lesson / "figures" / "f.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><title>T</title><desc>D</desc>{inner}</svg>')
+    (lesson / "lesson.md").write_text(LESSON.replace("Words before.", ":::figure f\n:::"))
+    assert ("lesson.md", 8, "figure") in findings(course)
+
+
+def test_a_bundle_is_named_by_what_is_in_it(course, tmp_path):
+    found = loader.load_course(course)[0].modules[0].lessons[0]
+    digest = bundle.publish(found, tmp_path / "out")
+    home = tmp_path / "out" / digest
+    lines = sorted(f"{path.relative_to(home).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+                   for path in home.rglob("*") if path.is_file())
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == digest
+    assert bundle.publish(found, tmp_path / "out") == digest
+
+
+@pytest.mark.django_db
+def test_a_lesson_with_an_error_keeps_its_former_version_and_the_rest_loads(course, lesson, settings, tmp_path):
+    settings.CONTENT_DIRS, settings.PUBLISHED_DIR = [course.parent], tmp_path / "published"
+    assert course_loading.load_all() == (1, [])
+    second = course / "01-module" / "02-second"
+    second.mkdir()
+    (second / "lesson.md").write_text(LESSON.replace("A lesson", "Another").partition(":::task")[0])
+    (lesson / "lesson.md").write_text(LESSON.replace("title: A lesson", "title: Broken").replace(":::hint", ":::hnit"))
+    count, wrong = course_loading.load_all()
+    assert (count, len(wrong)) == (1, 1)
+    assert list(Lesson.objects.values_list("title", flat=True)) == ["A lesson", "Another"]
+
+
+@pytest.mark.django_db
+def test_a_lesson_that_is_gone_goes(course, lesson, settings, tmp_path):
+    settings.CONTENT_DIRS, settings.PUBLISHED_DIR = [course.parent], tmp_path / "published"
+    course_loading.load_all()
+    (lesson / "lesson.md").unlink()
+    course_loading.load_all()
+    assert not Lesson.objects.exists()
+    assert Course.objects.count() == 1

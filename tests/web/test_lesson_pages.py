@@ -1,0 +1,162 @@
+"""The lesson's page for its readers, and what they send from it: hints, predictions, quizzes, measurements, starts."""
+
+import pytest
+
+from labs import lesson_page, sessions
+from labs.models import Answer, HintTaken, LabSession, Measurement
+from runtime_agent import protocol
+from tests.web.test_sessions import tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+QUIZ = {"kind": "quiz", "id": "q", "questions": [
+    {"id": "one", "kind": "single", "prompt_html": "<p>Which?</p>", "feedback_html": "", "options": [
+        {"id": "o0", "html": "this", "correct": True, "feedback_html": "<p>Yes.</p>"},
+        {"id": "o1", "html": "that", "correct": False, "feedback_html": "<p>That is another.</p>"}]},
+    {"id": "two", "kind": "order", "prompt_html": "<p>Order?</p>", "feedback_html": "", "options": [
+        {"id": f"o{place}", "html": f"line {place}", "correct": False, "feedback_html": ""} for place in range(3)]}]}
+BLOCKS = [
+    {"kind": "html", "html": "<p>Words to read.</p>"},
+    {"kind": "task", "task": "look"},
+    {"kind": "hint", "id": "one-1", "number": 1, "html": "<p>Open your eyes.</p>"},
+    {"kind": "predict", "id": "guess", "kind_of": "number", "question_html": "<p>How many?</p>", "options": [],
+     "answer": "42", "tolerance": None, "unit": "", "explain_html": "<p>Because of the mice.</p>"},
+    {"kind": "measure", "id": "boot", "unit": "ms", "label": "", "html": "<p>How long?</p>"},
+    QUIZ,
+    {"kind": "when", "condition": {"cgroup": "1"}, "blocks": [{"kind": "html", "html": "<p>For version one.</p>"}]},
+    {"kind": "when", "condition": {"cgroup": "2"}, "blocks": [{"kind": "html", "html": "<p>For version two.</p>"}]}]
+
+
+@pytest.fixture
+def lesson(lesson):
+    lesson.document = {"steps": [{"id": "one", "title": "Step one", "blocks": BLOCKS}]}
+    lesson.save()
+    return lesson
+
+
+def page(client, lesson) -> str:
+    return client.get(lesson.get_absolute_url()).content.decode()
+
+
+def send(client, lesson, where: str, **fields):
+    return client.post(f"{lesson.get_absolute_url()}{where}/", fields)
+
+
+def test_charlie_reads_and_is_asked_to_sign_in(client, lesson, hosts):
+    html = page(client, lesson)
+    assert "Words to read." in html
+    assert "Sign in to start your own sandbox" in html
+    assert "data-start" not in html
+
+
+def test_without_a_worker_the_page_says_so_and_stays_readable(as_alice, lesson, hosts):
+    hosts.clear()
+    html = page(as_alice, lesson)
+    assert "No worker on this machine" in html
+    assert "Words to read." in html
+
+
+def test_the_reader_sees_what_is_true_on_the_worker(as_alice, lesson, hosts):
+    assert "For version two." in page(as_alice, lesson)
+    assert "For version one." not in page(as_alice, lesson)
+
+
+@pytest.mark.parametrize("where", ["sessions", "hints/one-1", "answers/q", "answers/guess", "measurements/boot"])
+def test_charlie_can_send_nothing(client, lesson, asked, where):
+    answer = send(client, lesson, where, answer="1", value="1")
+    assert answer.status_code == 302
+    assert "/accounts/login/" in answer.url
+    assert not any(model.objects.exists() for model in (LabSession, HintTaken, Answer, Measurement))
+
+
+@pytest.mark.parametrize("where", ["hints/guess", "hints/none", "answers/one-1", "answers/boot", "measurements/q"])
+def test_a_block_that_is_not_there_is_not_found(as_alice, lesson, hosts, where):
+    assert send(as_alice, lesson, where, answer="1", value="1").status_code == 404
+
+
+def test_a_hint_is_shown_only_when_taken_and_that_is_recorded_once(as_alice, alice, lesson, hosts):
+    assert "Open your eyes." not in page(as_alice, lesson)
+    for _ in range(2):
+        send(as_alice, lesson, "hints/one-1")
+    assert "Open your eyes." in page(as_alice, lesson)
+    assert HintTaken.objects.filter(user=alice).count() == 1
+
+
+def test_a_prediction_is_kept_as_first_given(as_alice, lesson, hosts):
+    assert "Because of the mice." not in page(as_alice, lesson)
+    send(as_alice, lesson, "answers/guess", answer="41")
+    send(as_alice, lesson, "answers/guess", answer="42")
+    assert (Answer.objects.get().given, Answer.objects.get().correct) == ("41", False)
+    assert "Because of the mice." in page(as_alice, lesson)
+
+
+def test_a_quiz_gives_nothing_away_before_it_is_answered(as_alice, lesson, hosts):
+    html = page(as_alice, lesson)
+    assert "Yes." not in html
+    assert "That is another." not in html
+    assert html.index("line 0") > min(html.index("line 1"), html.index("line 2")), "the right order is not the shown one"
+
+
+def test_a_quiz_answers_each_question_and_may_be_tried_again(as_alice, lesson, hosts):
+    wrong = {"one": "o1", "two.o0": "3", "two.o1": "2", "two.o2": "1"}
+    right = {"one": "o0", "two.o0": "1", "two.o1": "2", "two.o2": "3"}
+    send(as_alice, lesson, "answers/q", **wrong)
+    assert "That is another." in page(as_alice, lesson)
+    assert not Answer.objects.get().correct
+    send(as_alice, lesson, "answers/q", **right)
+    assert Answer.objects.get().correct
+
+
+@pytest.mark.parametrize(("given", "kept"), [("12.5", 12.5), ("12,5", 12.5), (" 3 ", 3.0)])
+def test_a_measurement_is_kept(as_alice, lesson, hosts, given, kept):
+    send(as_alice, lesson, "measurements/boot", value=given)
+    assert Measurement.objects.get().value == kept
+
+
+@pytest.mark.parametrize("given", ["", "fast", "nan", "inf", "1e300"])
+def test_what_is_no_number_comes_back_with_a_sentence(as_alice, lesson, hosts, given):
+    answer = send(as_alice, lesson, "measurements/boot", value=given)
+    assert answer.status_code == 422
+    assert "Type a number" in answer.content.decode()
+    assert not Measurement.objects.exists()
+
+
+def test_what_alice_did_is_not_bobs(client, alice, bob, lesson, hosts):
+    client.force_login(alice)
+    send(client, lesson, "hints/one-1")
+    client.force_login(bob)
+    assert "Open your eyes." not in page(client, lesson)
+
+
+def test_bob_cannot_resume_what_is_alices(as_bob, alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    assert send(as_bob, lesson, "sessions", resume=str(session.id)).status_code == 404
+    assert send(as_bob, lesson, "sessions", resume="nonsense").status_code == 404
+
+
+def test_a_start_leads_back_to_the_lesson_and_asks_a_worker_once(as_alice, lesson, asked):
+    for _ in range(2):
+        assert send(as_alice, lesson, "sessions").url == lesson.get_absolute_url()
+    assert [task for task, _, _ in asked] == [protocol.TASK_CREATE]
+    assert "You are in the queue" in page(as_alice, lesson)
+
+
+def test_a_failed_start_says_why_and_offers_another(as_alice, alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "failed", 1, reason="setup-failed", detail="setup.sh: status 1")
+    html = page(as_alice, lesson)
+    assert protocol.REASONS["setup-failed"].sentence in html.replace("&#x27;", "'")
+    assert "Try again" in html
+    assert "setup.sh: status 1" not in html, "the detail is the operator's"
+
+
+def test_a_page_costs_the_same_queries_however_much_was_done(as_alice, lesson, hosts, django_assert_max_num_queries):
+    send(as_alice, lesson, "hints/one-1")
+    send(as_alice, lesson, "answers/guess", answer="1")
+    with django_assert_max_num_queries(14):
+        page(as_alice, lesson)
+
+
+def test_lines_to_be_ordered_are_never_shown_in_the_right_order():
+    for number in range(2, 7):
+        options = [{"id": f"o{place}"} for place in range(number)]
+        assert lesson_page.shuffled({"id": "q", "options": options}) != options
