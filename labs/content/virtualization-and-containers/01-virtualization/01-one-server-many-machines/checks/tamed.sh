@@ -1,6 +1,6 @@
 . /.bulkhead/checks/lib.sh
-pid=$(loop_of_m1)
-if [ -z "$pid" ]; then
+loop=$(loop_of_m1)
+if [ -z "$loop" ]; then
     echo "not yet because no loop runs in m1 any more: its owner wants it to go on"
     exit 1
 fi
@@ -17,4 +17,4 @@ for name in m2 m3 m4; do
         [ "$(stat_field "$other" 17)" = 0 ] || { echo "not yet because process $other of $name has another niceness too: only the loop shall give way"; exit 1; }
     done
 done
-echo "process $pid of m1 runs on with the niceness 19"
+echo "process $loop of m1 runs on with the niceness 19"
