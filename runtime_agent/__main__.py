@@ -15,6 +15,7 @@ COMMANDS = {
     "bridge": ("runtime_agent.bridge", "the process that carries terminals"),
     "attacks": ("runtime_agent.attacks", "run an attack list in fresh sandboxes"),
     "check-labs": ("runtime_agent.labtest", "solve labs as a person would"),
+    "facts": ("runtime_agent.xray.dump", "what the kernel knows about a running session"),
     "image": ("", "build NAME | adopt NAME DIR | list"),
     "doctor": ("runtime_agent.doctor", "what this host can and cannot do"),
     "reap": ("", "remove sandboxes that nobody owns; --all removes every one"),

@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     attacks.add_argument("list", nargs="?", type=Path, metavar="FILE.tsv", help="default: tests/sandbox/attacks.tsv")
     attacks.add_argument("--profile", choices=("standard", "nested"), help="default: both")
     attacks.add_argument("--runtime", help="default: every one that this machine has")
+    facts = add("facts", "what the host's kernel knows about a running session, as JSON (needs root)", run_facts)
+    facts.add_argument("rest", nargs=argparse.REMAINDER, metavar="SESSION [EXPRESSION]")
     bench = add("bench", "run a measurement of tests/bench", lambda a: testing.bench(a.name, a.rest))
     bench.add_argument("name")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
@@ -99,6 +101,14 @@ def run_attacks(arguments: argparse.Namespace) -> int:
 
 def run_lint(arguments: argparse.Namespace) -> int:
     return testing.python(testing.prepared(), "-m", "labs.course", "lint", *(arguments.paths or ["labs/content"]))[0]
+
+
+def run_facts(arguments: argparse.Namespace) -> int:
+    if not is_root():
+        raise SetupError("facts are read from the kernel, which needs root: sudo ./lab facts")
+    places = testing.prepared()
+    return subprocess.run([str(places.python), "-m", "runtime_agent", "facts", *arguments.rest], cwd=places.project,
+                          check=False, env=services.shared_environment(places)).returncode
 
 
 def run_manage(arguments: argparse.Namespace) -> int:
