@@ -1,0 +1,54 @@
+# Processes, their groups and their cgroup namespaces as the host sees them. Sourced by the checks.
+HOST_CGROUPS=$(readlink /proc/1/ns/cgroup)
+BUSYBOX=/.bulkhead/bin/busybox
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    TREE=/sys/fs/cgroup
+    LINE='^0:'
+else
+    TREE=/sys/fs/cgroup/memory
+    LINE=':memory:'
+fi
+
+name_of() {
+    cat "/proc/$1/comm" 2>/dev/null
+}
+
+cgroups_of() {
+    readlink "/proc/$1/ns/cgroup" 2>/dev/null
+}
+
+parent_of() {
+    awk '$1 == "PPid:" { print $2 }' "/proc/$1/status" 2>/dev/null
+}
+
+# The path of the group of process $1 as we see it.
+group_of() {
+    grep "$LINE" "/proc/$1/cgroup" 2>/dev/null | cut -d: -f3
+}
+
+# The same path as it is seen from the cgroup namespace of process $2.
+# Our busybox knows no cgroup namespaces, so the image's nsenter joins.
+group_seen() {
+    /usr/bin/nsenter --target "$2" --cgroup $BUSYBOX grep "$LINE" "/proc/$1/cgroup" 2>/dev/null | cut -d: -f3
+}
+
+# Living processes that are not in the host's cgroup namespace.
+elsewhere() {
+    for folder in /proc/[0-9]*; do
+        pid=${folder#/proc/}
+        cgroups=$(cgroups_of "$pid")
+        [ "$cgroups" ] && [ "$cgroups" != "$HOST_CGROUPS" ] && echo "$pid"
+    done
+}
+
+# Those of them that are in ship, and see it as their top.
+crew() {
+    for pid in $(elsewhere); do
+        [ "$(group_of "$pid")" = /ship ] && [ "$(group_seen "$pid" "$pid")" = / ] && echo "$pid"
+    done
+}
+
+# "root mode" of the cgroup mount on /mnt of process $1: the group that is its top, as we see it, and ro or rw.
+tree_of() {
+    awk '$5 == "/mnt" && / - cgroup2? / { split($6, mode, ","); last = $4 " " mode[1] } END { print last }' "/proc/$1/mountinfo" 2>/dev/null
+}
