@@ -71,12 +71,19 @@ def image(settings: Settings, rest: list[str]) -> int:
 
 def reap(settings: Settings, rest: list[str]) -> int:
     """Delete what is left of sandboxes that no running control process looks after."""
-    from runtime_agent import namespace, sandbox
+    from runtime_agent import namespace, sandbox, spares, teardown
     namespace.enter(settings)
     count = 0
     for home in sorted(settings.sandboxes_dir.glob("*/*/")):
         if rest == ["--all"] or sandbox.find(settings, home.parent.name, home.name) is None:
             sandbox.delete(settings, home.parent.name, home.name)
+            count += 1
+    for spare in spares.unclaimed(settings):
+        if rest == ["--all"] or not spare.is_alive():
+            count += spares.discard(settings, spare)
+    if rest == ["--all"]:
+        for name in spares.leftovers(settings):
+            teardown.discard_spare(settings, name)
             count += 1
     print(f"{count} removed")
     return 0

@@ -49,6 +49,11 @@ class Capacity:
                 self._refused_at = None
             return self._refused_at is None and taken + self._arrived < self.limit
 
+    def is_quiet(self) -> bool:
+        """No create is under way or about to be."""
+        with self._lock:
+            return not self._arrived and not self._placing
+
     def note_arrived(self) -> None:
         """A create has been received and is not yet being worked."""
         with self._lock:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -83,7 +84,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
           inherit: Sequence[int] = (), bundle_dir: Path | None = None, nice: int = 0) -> Started:
     """Run conmon for container ``name`` with its files in ``directory``; return when the runtime has finished.
 
-    ``arguments`` choose create or exec, ``inherit`` are descriptors that conmon shall own for life; conmon and all it
+    ``arguments`` choose exec instead of create, ``inherit`` are descriptors that conmon shall own for life; conmon and all it
     starts run at ``nice``. Raises AgentError("start-failed") with the runtime's own words.
     """
     sockets = run_dir(settings) / "conmon"
@@ -92,7 +93,8 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
         folder.mkdir(parents=True, exist_ok=True)
     for leftover in (exits / name, directory / "pid", directory / "conmon.pid"):
         leftover.unlink(missing_ok=True)
-    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-r", runtime_path(settings),
+    link = f"c-{secrets.token_hex(6)}"
+    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", runtime_path(settings),
                "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
                "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
                "-l", f"k8s-file:{directory / 'log'}", "--log-size-max", str(LOG_BYTES)]
@@ -106,6 +108,8 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
     except AgentError:
         end(directory)
         raise
+    finally:  # conmon makes it for a socket that nobody asks for, and leaves it
+        (sockets / link).unlink(missing_ok=True)
 
 
 def end(directory: Path) -> None:

@@ -1,7 +1,7 @@
 """``python -m runtime_agent control``: the process that makes and removes sandboxes (root).
 
 It wires the parts together and starts them: a Celery worker of four threads in this process, and beside it
-one thread each for sending events, listening to marks, the heartbeat and the reaper, and two for running
+one thread each for sending events, listening to marks, the heartbeat, the pool and the reaper, and two for running
 checks. It holds no truth: kill it at any time, and the next one carries on from the disk.
 """
 
@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, selftest, tasks
 from runtime_agent.capacity import Capacity, QueueTap
 from runtime_agent.checks import Checker, Examiner
+from runtime_agent.pool import Pool
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
@@ -37,8 +38,9 @@ class Control:
         self.outbox = events.Outbox(settings.agent_dir / "outbox", settings.host)
         self.capacity = Capacity(settings.capacity, self._places)
         self.facts = {"cgroup": cgroup.version(), "runtime": sandbox.runtime_name(settings)}
+        self.pool = Pool(settings, self.capacity)
         self.sessions = Sessions(settings, self.outbox, self.capacity, Records(settings.agent_dir),
-                                 facts=self.facts)
+                                 machinery=self.pool, facts=self.facts)
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
         tasks.install(self.sessions)
@@ -61,7 +63,7 @@ class Control:
         """This host's line in the table of hosts."""
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
                 "images": images.installed(self.settings), "kernel": os.uname().release,
-                "warm": 0, **self.facts}  # no pool: docs/adr/0002-warm-pool.md
+                "warm": self.pool.count(), **self.facts}
 
     def _places(self) -> set[tuple[str, str]]:
         return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}
@@ -74,6 +76,7 @@ class Control:
             self._thread(f"checks-{number}", lambda: self.checker.work(stopped))
         self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
         self._thread("recover", self.sessions.recover)
+        self._thread("pool", lambda: self.pool.run(stopped))
         self._thread("reaper", lambda: reaper.run(self.sessions, stopped))
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:

@@ -97,7 +97,8 @@ def disk(settings: Settings) -> Line:
 
 
 def capacity(settings: Settings) -> Line:
-    return Line("PASS", "Capacity", f"{settings.capacity} sandboxes at a time (BULKHEAD_CAPACITY)")
+    return Line("PASS", "Capacity", f"{settings.capacity} sandboxes at a time (BULKHEAD_CAPACITY), "
+                                    f"{settings.warm} spares of each lab in use (BULKHEAD_WARM)")
 
 
 def terminals(settings: Settings) -> Line:

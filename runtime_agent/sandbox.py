@@ -23,7 +23,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +194,8 @@ def find(settings: Settings, session_id: str, machine: str) -> Sandbox | None:
     found = state.load(home)
     if not found or "spec" not in found:
         return None
-    box = Sandbox(_as_made(settings, found), Spec.from_state(found["spec"]), home)
+    box = Sandbox(teardown.as_made(settings, found), Spec.from_state(found["spec"]), home)
     return box if box.is_alive() else None
-
-
-def _as_made(settings: Settings, found: dict[str, Any]) -> Settings:
-    """Only the runtime that made a container knows it; the host's choice may be another by now."""
-    return replace(settings, runtime=found.get("runtime", settings.runtime))
 
 
 def living(settings: Settings) -> Iterator[Sandbox]:
@@ -221,7 +216,7 @@ def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = 
     """
     home, own = directory(settings, session_id, machine), f"{session_id}-{machine}"
     name = container(settings, session_id, machine)
-    settings = _as_made(settings, state.load(home) or {})
+    settings = teardown.as_made(settings, state.load(home) or {})
     teardown.dismantle(settings, name, home)
     if name != own:
         teardown.discard_spare(settings, name)

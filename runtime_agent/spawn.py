@@ -40,7 +40,7 @@ def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int 
     ``bundle_dir/conmon``. Raises AgentError("start-failed") and leaves no process behind.
     """
     directory = Path(bundle_dir) / "conmon"
-    return conmon.start(settings, name, directory, ["-u", name], bundle_dir=Path(bundle_dir), nice=nice)
+    return conmon.start(settings, name, directory, [], bundle_dir=Path(bundle_dir), nice=nice)
 
 
 def start_container(settings: Settings, name: str) -> None:
@@ -110,8 +110,8 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
         try:
             listener.listen(1)
             started = conmon.start(
-                settings, name, directory, ["-u", f"t-{secrets.token_hex(6)}", "--exec", "--exec-process-spec",
-                                            str(specification), "--runtime-opt", f"--console-socket={console}"],
+                settings, name, directory, ["--exec", "--exec-process-spec", str(specification),
+                                            "--runtime-opt", f"--console-socket={console}"],
                 inherit=(ours.fileno(), theirs.fileno()))
             _park(listener, ours, size)
         except (AgentError, OSError) as error:

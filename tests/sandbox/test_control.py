@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
+import re
 import time
 import uuid
 
 import pytest
+import redis
 from celery import Celery
 from kombu import Connection
 
-from runtime_agent import protocol, sandbox, settings, spawn
+from runtime_agent import protocol, sandbox, settings, slots, spares, spawn
 from runtime_agent.celeryapp import broker_url
 from runtime_agent.keyboard import Keyboard
 from tests.agent.labs import lab_document, publish
@@ -66,6 +69,10 @@ class Site:
                 message = inbox.get(block=False)
                 self.events.append(message.payload[1])
                 message.ack()
+
+    def heartbeat(self) -> dict:
+        with redis.Redis.from_url(self.settings.redis_url) as bus:
+            return json.loads(bus.hget(protocol.HOSTS_KEY, self.settings.host) or "{}")
 
     def places(self) -> set[str]:
         return {box.spec.session_id for box in sandbox.living(self.settings)}
@@ -236,6 +243,40 @@ def test_a_killed_broker_loses_no_event(site, session_id):
     site.instance.start("redis")
     site.wait_for(session_id, "exited", seconds=30)
     assert len(site.of(session_id, "exited")) == 1
+
+
+def test_spares_outlive_a_killed_control_worker_and_the_next_click_gets_one(tmp_path):
+    with agent(tmp_path, BULKHEAD_WARM="1") as site:
+        first, second, third = (str(uuid.uuid4()) for _ in range(3))
+
+        def spare() -> str:
+            wait_until(lambda: spares.unclaimed(site.settings), 20, "a spare")
+            return spares.unclaimed(site.settings)[0].name
+
+        def told() -> int:
+            return site.heartbeat().get("warm")
+
+        site.create(first)
+        site.wait_for(first, "ready")
+        waiting = spare()
+        wait_until(lambda: told() == 1, 20, "the heartbeat to count the spare")
+        site.instance.kill("control")
+        site.instance.start("control")
+        site.create(second)
+        site.wait_for(second, "ready")
+        assert sandbox.container(site.settings, second, "box") == waiting
+        assert re.search(f"spare={waiting} session_id={second}", site.instance.log("control"))
+        with keyboard(site, second) as hands:
+            hands.wait_ready(0, 10)
+            hands.type_line("touch /tmp/one", 10)
+        site.wait_for(second, "task_passed", task="one")
+        spare()
+        site.create(third)
+        site.wait_for(third, "ready")
+        site.delete(second)
+        site.wait_for(second, "removed")
+        assert waiting not in " ".join(slots.leased(site.settings).values())
+        assert not (site.settings.spares_dir / waiting).exists()
 
 
 def test_a_full_host_lets_creates_wait_and_takes_them_in_their_order(tmp_path):

@@ -1,0 +1,183 @@
+"""Which spare sandboxes this host keeps, and the thread that makes and removes them.
+
+Theory of operation. Whoever starts a sandbox (``create``) says by that which kind is in use; ``want`` says it before
+anybody has clicked. Of the ``KINDS`` most recently used kinds the pool keeps up to BULKHEAD_WARM spares each. It
+never takes a place from a student: spares only fill places that are free, and go as those are taken; they are not
+counted as used. Nothing is made while a create is under way, and what is made is made at a low priority, so that a
+click meets neither our lock nor our load.
+
+``plan`` is the whole policy and touches nothing. One thread (``run``) looks, does one thing, and looks again: the
+disk says which spares there are (spares.py), so a restarted agent carries on with those it finds. The kinds are
+remembered in this process only; spares that are adopted bring theirs along.
+
+``create``, ``find`` and ``delete`` are those of ``sandbox``: ``Sessions`` uses a Pool in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_agent import rootfs, sandbox, spares, teardown
+from runtime_agent.bundle import Spec
+from runtime_agent.capacity import Capacity
+from runtime_agent.errors import AgentError
+from runtime_agent.settings import GIB, Settings
+
+KINDS = 8
+LOOK_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
+"""After a create, the student's first second is left alone."""
+FREE_MEMORY_BYTES = GIB
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A spare as the plan sees it."""
+
+    name: str
+    key: str
+    is_alive: bool
+
+
+def plan(wanted: Sequence[str], held: Sequence[Held], warm: int, room: int) -> tuple[list[str], str | None]:
+    """(names of the spares to remove, key of the next one to make or None).
+
+    ``wanted`` are keys, the most recently used first; ``room`` is how many places of the host are free.
+    """
+    kept: dict[str, int] = {}
+    for key in wanted:
+        kept[key] = min(warm, max(0, room - sum(kept.values())))
+    surplus, missing = [], dict(kept)
+    for spare in held:
+        if spare.is_alive and missing.get(spare.key, 0):
+            missing[spare.key] -= 1
+        else:
+            surplus.append(spare.name)
+    return surplus, next((key for key in wanted if missing[key]), None)
+
+
+class Pool:
+    """The spares of this host. One per process that makes sandboxes for students."""
+
+    def __init__(self, settings: Settings, capacity: Capacity):
+        self.settings, self.capacity = settings, capacity
+        self._kinds: dict[str, Spec] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+
+    # --- in the place of ``sandbox`` ----------------------------------------------------------------------
+
+    find, delete = staticmethod(sandbox.find), staticmethod(sandbox.delete)
+
+    def create(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce = lambda stage: None) -> sandbox.Sandbox:
+        """``sandbox.create``, from a spare if one fits."""
+        self.want(spec)
+        return self._create_warm(settings, spec, on_stage) or sandbox.create(settings, spec, on_stage)
+
+    def _create_warm(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce) -> sandbox.Sandbox | None:
+        if self.settings.warm == 0 or sandbox.find(settings, spec.session_id, spec.machine):
+            return None
+        if rootfs.disk_path(settings, spec.name).exists():  # a resume comes for its own disk
+            return None
+        if sandbox.directory(settings, spec.session_id, spec.machine).exists():
+            sandbox.delete(settings, spec.session_id, spec.machine)
+        try:
+            if (spare := spares.claim(settings, spec)) is None:
+                return None
+            on_stage("runtime")
+            return spares.begin(settings, spec, spare)
+        except (AgentError, OSError, subprocess.SubprocessError) as error:
+            log.warning("spare failed session_id=%s machine=%s: %s", spec.session_id, spec.machine, error)
+            sandbox.delete(settings, spec.session_id, spec.machine)
+            return None
+
+    # --- keeping spares -----------------------------------------------------------------------------------
+
+    def want(self, spec: Spec) -> None:
+        """This kind is in use, or will be in a moment."""
+        spec = spares.anonymous(spec)
+        with self._lock:
+            self._kinds.pop(_text(spec), None)
+            self._kinds[_text(spec)] = spec
+            for oldest in list(self._kinds)[:-KINDS]:
+                del self._kinds[oldest]
+        self._changed.set()
+
+    def count(self) -> int:
+        return sum(spare.is_alive() for spare in spares.unclaimed(self.settings))
+
+    def run(self, stopped: threading.Event) -> None:
+        """Thread body: take over what a former process left, then keep what is wanted."""
+        for spare in spares.unclaimed(self.settings):
+            self.want(spare.spec)
+        while not stopped.is_set():
+            try:
+                while not stopped.is_set() and self.capacity.is_quiet() and self.step():
+                    pass
+            except (AgentError, OSError, subprocess.SubprocessError):
+                log.exception("the pool can't go on; it tries again in %g s", LOOK_SECONDS)
+            self._changed.wait(LOOK_SECONDS)
+            self._changed.clear()
+            stopped.wait(SETTLE_SECONDS)
+
+    def step(self) -> bool:
+        """Do one thing that brings the pool nearer to what it should be; False if there is none to do now."""
+        for name in spares.leftovers(self.settings):
+            teardown.discard_spare(self.settings, name)
+            log.info("removed what was left of spare=%s", name)
+        kinds, here = self._keys(), {spare.name: spare for spare in spares.unclaimed(self.settings)}
+        held = [Held(spare.name, spare.key, spare.is_alive()) for spare in here.values()]
+        surplus, missing = plan(list(kinds), held, self.settings.warm, self.capacity.limit - self.capacity.used())
+        if surplus:
+            spares.discard(self.settings, here[surplus[0]])
+            log.info("discarded spare=%s", surplus[0])
+            return True
+        if missing is None or _free_memory_bytes() < FREE_MEMORY_BYTES + kinds[missing].memory_bytes:
+            return False
+        self._make(kinds[missing])
+        return True
+
+    def _keys(self) -> dict[str, Spec]:
+        """Key -> kind, the most recently used first. A kind that can't be made any more is forgotten."""
+        with self._lock:
+            kinds = list(self._kinds.items())
+        found = {}
+        for name, spec in reversed(kinds):
+            try:
+                found[spares.key_of(self.settings, spec)] = spec
+            except AgentError:
+                self._forget(name)
+        return found
+
+    def _make(self, spec: Spec) -> None:
+        """One that can't be made is not tried again until somebody wants it again."""
+        began = time.monotonic()
+        try:
+            spare = spares.make(self.settings, spec)
+        except AgentError as error:
+            log.warning("no spare image=%s: %s", spec.image, error)
+            self._forget(_text(spec))
+            return
+        log.info("made spare=%s image=%s in %.0f ms", spare.name, spec.image, (time.monotonic() - began) * 1000)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._kinds.pop(name, None)
+
+
+def _text(spec: Spec) -> str:
+    return json.dumps(spec.to_state(), sort_keys=True)
+
+
+def _free_memory_bytes() -> int:
+    """MemAvailable of proc(5), which is in KiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) << 10

@@ -1,0 +1,213 @@
+"""Real spares: claimed, filled, killed at every step, and nothing of them left."""
+
+import os
+import signal
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from runtime_agent import conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown
+from runtime_agent.capacity import Capacity
+from tests.instance import wait_until
+from tests.sandbox.conftest import specification
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def host(agent):
+    """The agent's settings for two spares a kind; all that a test leaves behind is removed, and it left nothing."""
+    yield replace(agent, warm=2)
+    for home in agent.sandboxes_dir.glob("*/*/"):
+        sandbox.delete(agent, home.parent.name, home.name)
+    empty = pool.Pool(replace(agent, warm=0), Capacity(8, lambda: []))
+    settle(empty)
+    assert all_that_is_there(agent) == []
+
+
+@pytest.fixture
+def filled(host):
+    return a_pool(host)
+
+
+def a_pool(host, limit=8):
+    return pool.Pool(host, Capacity(limit, lambda: [(box.session_id, box.machine) for box in sandbox.living(host)]))
+
+
+def settle(filled):
+    while filled.step():
+        pass
+
+
+def all_that_is_there(host):
+    """Everything on this host that a sandbox of ours could have left."""
+    folders = (host.spares_dir, host.sandboxes_dir, host.disks_dir, conmon.run_dir(host) / "runtime",
+               conmon.run_dir(host) / "conmon")
+    return sorted([str(path) for folder in folders if folder.exists() for path in folder.iterdir()]
+                  + list(slots.leased(host).values()) + [str(path) for path in rootfs.VIEW.glob("*-*-*-*-*")])
+
+
+def kind(profile="standard"):
+    return replace(specification(profile), session_id=str(uuid.uuid4()))
+
+
+def in_a_process_that_is_killed(step):
+    """Run ``step``, which must end in its process being killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            step()
+        finally:
+            os._exit(3)  # it was not killed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("profile", ["standard", "nested"])
+def test_a_click_gets_a_spare_that_is_like_any_other_sandbox(host, filled, shell, profile):
+    wanted = kind(profile)
+    filled.want(wanted)
+    settle(filled)
+    assert filled.count() == 2
+    box = filled.create(host, wanted)
+    assert box.container != wanted.name
+    assert box.is_alive() and sandbox.find(host, wanted.session_id, "box").container == box.container
+    assert shell(box, "id -un; hostname; cat /proc/1/oom_score_adj").output.split() == ["root", "lab", "500"]
+    assert box.init_pid in sandbox.group(host, wanted.session_id, "box").pids()
+    assert spawn.open_terminal(host, box, 0, 24, 80).is_alive()
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in (box.init_pid, box.conmon_pid)} == {0}
+    assert filled.count() == 1
+    settle(filled)
+    assert filled.count() == 2
+    filled.delete(host, wanted.session_id, "box")
+    assert box.container not in " ".join(all_that_is_there(host))
+
+
+def test_a_spare_waits_before_its_first_instruction_and_at_a_low_priority(host, filled):
+    filled.want(kind())
+    settle(filled)
+    spare = spares.unclaimed(host)[0]
+    assert proc.arguments(spare.started.pid)[0] != "/.bulkhead/bin/init"
+    assert os.getpriority(os.PRIO_PROCESS, spare.started.pid) == spares.NICE
+
+
+def test_without_a_spare_a_start_is_cold(host, filled):
+    wanted = kind()
+    assert filled.create(host, wanted).container == wanted.name
+
+
+def test_creating_again_returns_the_one_that_lives(host, filled):
+    wanted = kind()
+    filled.want(wanted)
+    settle(filled)
+    first, second = filled.create(host, wanted), filled.create(host, wanted)
+    assert first.init_pid == second.init_pid
+    assert filled.count() == 1
+
+
+def test_a_resume_comes_for_its_own_disk(host, filled, shell):
+    wanted = kind()
+    filled.want(wanted)
+    settle(filled)
+    shell(filled.create(host, wanted), "echo mine >/root/kept; sync")
+    filled.delete(host, wanted.session_id, "box", keep_disk=True)
+    settle(filled)
+    assert list(slots.leased(host).values()).count(wanted.name) == 1, "a kept disk keeps its ids"
+    box = filled.create(host, wanted)
+    assert box.container == wanted.name
+    assert shell(box, "cat /root/kept").output == "mine\n"
+    assert filled.count() == 2
+
+
+@pytest.mark.parametrize("who", ["conmon_pid", "pid"])
+def test_one_that_dies_while_it_waits_is_not_given_out_and_goes(host, who):
+    filled = a_pool(replace(host, warm=1))
+    wanted = kind()
+    filled.want(wanted)
+    settle(filled)
+    spare = spares.unclaimed(host)[0]
+    os.kill(getattr(spare.started, who), signal.SIGKILL)
+    wait_until(lambda: not spare.is_alive(), what="its death")
+    assert filled.count() == 0
+    assert filled.create(host, wanted).container == wanted.name
+    settle(filled)
+    assert [other.name for other in spares.unclaimed(host)] != [spare.name]
+    assert spare.name not in " ".join(all_that_is_there(host))
+
+
+def test_a_spare_that_does_not_start_costs_the_student_nothing(host, filled, monkeypatch):
+    wanted = kind()
+    filled.want(wanted)
+    settle(filled)
+    monkeypatch.setattr(spares.os, "setpriority", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    box = filled.create(host, wanted)
+    assert box.container == wanted.name and box.is_alive()
+
+
+def test_a_full_host_keeps_no_spares(host):
+    filled = a_pool(host, limit=2)
+    filled.want(kind())
+    settle(filled)
+    assert filled.count() == 2
+    filled.create(host, kind())
+    settle(filled)
+    assert filled.count() == 1
+    filled.create(host, kind())
+    settle(filled)
+    assert filled.count() == 0
+
+
+@pytest.mark.parametrize("module, name, calls", [
+    (spares, "begin", 0), (slots, "hand_over", 0), (rootfs, "disk_path", 1), (os, "setpriority", 0),
+    (spawn, "start_container", 0), (sandbox, "_wait_for_init", 0), (state, "save", 0)])
+def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(host, filled, monkeypatch, module, name, calls):
+    """disk_path is asked once before the claim."""
+    wanted, seen = kind(), []
+    filled.want(wanted)
+    settle(filled)
+    original = getattr(module, name)
+
+    def step():
+        monkeypatch.setattr(module, name, lambda *a, **k: original(*a, **k) if len(seen) < calls and not seen.append(1)
+                            else die())
+        filled.create(host, wanted)
+
+    in_a_process_that_is_killed(step)
+    assert filled.count() == 1, "one is claimed, whatever became of it"
+    assert sandbox.find(host, wanted.session_id, "box") is None
+    claimed = sandbox.container(host, wanted.session_id, "box")
+    assert claimed != wanted.name
+    assert a_pool(host).create(host, kind()).container != claimed, "and nobody else gets it"
+    box = a_pool(host).create(host, wanted)
+    assert box.is_alive() and box.container != claimed
+    assert claimed not in " ".join(all_that_is_there(host))
+
+
+@pytest.mark.parametrize("module, name", [
+    (sandbox.rootfs, "make_disk"), (sandbox.rootfs, "mount"), (spawn, "create_container"), (state, "save")])
+def test_a_kill_while_a_spare_is_made_leaves_nothing_after_the_next_look(host, filled, monkeypatch, module, name):
+    def step():
+        monkeypatch.setattr(module, name, die)
+        spares.make(host, kind())
+
+    in_a_process_that_is_killed(step)
+    assert spares.unclaimed(host) == []
+    settle(a_pool(host))
+    assert all_that_is_there(host) == []
+
+
+def test_a_kill_while_one_is_discarded_leaves_nothing_after_the_next_look(host, filled, monkeypatch):
+    filled.want(kind())
+    settle(filled)
+
+    def step():
+        monkeypatch.setattr(teardown, "dismantle", die)
+        spares.discard(host, spares.unclaimed(host)[0])
+
+    in_a_process_that_is_killed(step)
+    settle(a_pool(replace(host, warm=0)))
+    assert all_that_is_there(host) == []
