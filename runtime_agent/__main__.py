@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ COMMANDS = {
     "attacks": ("runtime_agent.attacks", "run an attack list in fresh sandboxes"),
     "check-labs": ("runtime_agent.labtest", "solve labs as a person would"),
     "facts": ("runtime_agent.xray.dump", "what the kernel knows about a running session"),
-    "image": ("", "build NAME | adopt NAME DIR | list"),
+    "image": ("runtime_agent.image_command", "list, build, verify, gc, import of images"),
     "doctor": ("runtime_agent.doctor", "what this host can and cannot do"),
     "reap": ("", "remove sandboxes that nobody owns; --all removes every one"),
 }
@@ -33,40 +32,13 @@ def main(argv: list[str]) -> int:
     except SettingsError as error:
         print(f"runtime_agent: {error}", file=sys.stderr)
         return 2
-    own: dict[str, Callable[[Settings, list[str]], int]] = {"image": image, "reap": reap}
+    own: dict[str, Callable[[Settings, list[str]], int]] = {"reap": reap}
     if arguments.command in own:
         return own[arguments.command](settings, arguments.rest)
     module = importlib.import_module(COMMANDS[arguments.command][0])
     if arguments.command in ("control", "bridge"):
         return module.main(settings)
     return module.main(settings, arguments.rest)
-
-
-def image(settings: Settings, rest: list[str]) -> int:
-    """Build or list images; progress goes to stdout as JSON lines {"percent", "message"}."""
-    from runtime_agent import images
-    from runtime_agent.errors import AgentError
-
-    def report(percent: int, message: str) -> None:
-        print(json.dumps({"percent": percent, "message": message}), flush=True)
-
-    try:
-        match rest:
-            case ["build", name]:
-                images.build(settings, name, report)
-            case ["adopt", name, tree]:
-                from pathlib import Path
-                images.adopt_tree(settings, name, Path(tree))
-            case ["list"]:
-                for name in images.installed(settings):
-                    print((settings.images_dir / name / "current" / "image.json").read_text())
-            case _:
-                print("usage: image build NAME | adopt NAME DIR | list", file=sys.stderr)
-                return 2
-    except AgentError as error:
-        print(f"runtime_agent: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def reap(settings: Settings, rest: list[str]) -> int:

@@ -16,7 +16,19 @@ from typing import Any
 from celery.signals import task_received, worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from runtime_agent import cgroup, events, heartbeat, images, namespace, protocol, reaper, sandbox, selftest, tasks
+from runtime_agent import (
+    cgroup,
+    events,
+    heartbeat,
+    image_progress,
+    images,
+    namespace,
+    protocol,
+    reaper,
+    sandbox,
+    selftest,
+    tasks,
+)
 from runtime_agent.capacity import Capacity, QueueTap
 from runtime_agent.checks import Checker, Examiner
 from runtime_agent.pool import Pool
@@ -62,8 +74,8 @@ class Control:
     def describe(self) -> dict[str, Any]:
         """This host's line in the table of hosts."""
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
-                "images": images.installed(self.settings), "kernel": os.uname().release,
-                "warm": self.pool.count(), **self.facts}
+                "images": images.installed(self.settings), "image_states": image_progress.states(self.settings),
+                "kernel": os.uname().release, "warm": self.pool.count(), **self.facts}
 
     def _places(self) -> set[tuple[str, str]]:
         return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}

@@ -29,6 +29,8 @@ FREE_BYTES_WATERMARK = 2 << 30
 INODES = 16384
 BYTES_PER_INODE = 32 << 10
 MAX_HOSTS_BYTES = 64 << 10
+IMAGE_ATTRIBUTE = "user.bulkhead.image"
+"""On a disk's file: the image version below it. Renames keep it; a copy must too (cp --preserve=xattr, shutil.copy2)."""
 
 
 def disk_path(settings: Settings, name: str) -> Path:
@@ -55,7 +57,16 @@ def make_disk(settings: Settings, spec: Spec, base: int) -> None:
     if done.returncode:
         building.unlink()
         raise AgentError("start-failed", f"mkfs: {done.stderr.strip()}")
+    os.setxattr(building, IMAGE_ATTRIBUTE, images.current(settings, spec.image).encode())
     building.rename(path)
+
+
+def image_of(settings: Settings, spec: Spec) -> str:
+    """The reference of the image version that this sandbox's disk began with: what lies on it fits no other."""
+    try:
+        return os.getxattr(disk_path(settings, spec.name), IMAGE_ATTRIBUTE).decode()
+    except OSError:  # a disk from before versions were noted
+        return images.current(settings, spec.image)
 
 
 def drop_disk(settings: Settings, name: str) -> None:
@@ -66,7 +77,7 @@ def drop_disk(settings: Settings, name: str) -> None:
 def mount(settings: Settings, spec: Spec, base: int) -> Places:
     """Mount everything of one sandbox; it must not be mounted. Raises AgentError."""
     home = VIEW / spec.name
-    image = images.rootfs(settings, spec.image)
+    layers = images.layers(settings, image_of(settings, spec))
     try:
         for folder in ("disk", "root", "guest", "checks"):
             (home / folder).mkdir(parents=True, exist_ok=True)
@@ -76,7 +87,7 @@ def mount(settings: Settings, spec: Spec, base: int) -> Places:
         disk.chmod(0o711)
         for folder in ("upper", "work", "storage"):
             _own(disk / folder, base)
-        _mount_layers(image, base, disk, root)
+        _mount_layers(layers, base, disk, root)
         mountapi.bind(images.prepare_guest(settings), home / "guest", read_only=True)
         checks = _bind_checks(spec, home / "checks")
         return Places(root, home / "guest", checks, _storage(spec, disk, root, base))
@@ -114,24 +125,32 @@ def unmount(name: str) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _mount_layers(image: Path, base: int, disk: Path, root: Path) -> None:
+def _mount_layers(layers: list[Path], base: int, disk: Path, root: Path) -> None:
+    """``layers`` topmost first, each seen through the sandbox's ids."""
     namespace = mountapi.user_namespace(base, IDS_PER_SANDBOX)
+    trees: list[int] = []
     try:
-        layer = mountapi.idmapped_clone(image, namespace)
-    finally:
-        os.close(namespace)
-    try:
-        mountapi.overlay([layer], disk / "upper", disk / "work", root)
-    except OSError:  # before 6.13 an overlay takes no descriptors: give the layer a path first
-        below = disk.parent / "image"
-        below.mkdir(exist_ok=True)
-        mountapi.attach(layer, below)
+        for layer in layers:
+            trees.append(mountapi.idmapped_clone(layer, namespace))
         try:
-            mountapi.overlay([below], disk / "upper", disk / "work", root)
-        finally:
-            mountapi.unmount(below)
+            mountapi.overlay(trees, disk / "upper", disk / "work", root)
+        except OSError:  # before 6.13 an overlay takes no descriptors: give the layers paths first
+            _overlay_by_paths(trees, disk, root)
     finally:
-        os.close(layer)
+        for descriptor in (namespace, *trees):
+            os.close(descriptor)
+
+
+def _overlay_by_paths(trees: list[int], disk: Path, root: Path) -> None:
+    places = [disk.parent / f"layer-{number}" for number in range(len(trees))]
+    try:
+        for tree, place in zip(trees, places, strict=True):
+            place.mkdir(exist_ok=True)
+            mountapi.attach(tree, place)
+        mountapi.overlay(places, disk / "upper", disk / "work", root)
+    finally:
+        for place in places:
+            mountapi.unmount(place)
 
 
 def _bind_checks(spec: Spec, target: Path) -> Path | None:

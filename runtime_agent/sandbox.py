@@ -138,7 +138,7 @@ def create(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: No
 def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: None, home: Path | None = None) -> None:
     """Everything but a process; ``home`` is where config.json is written. The caller deletes if this raises."""
     profile = profiles.find(spec.profile)
-    images.rootfs(settings, spec.image)
+    images.current(settings, spec.image)
     home = home or directory(settings, spec.session_id, spec.machine)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     base = slots.base_of(slots.lease(settings, spec.name))

@@ -95,7 +95,7 @@ def _key(settings: Settings) -> list[str]:
     """What the outcome depends on: kernel and boot, the runtime's own file, the image."""
     try:
         program = os.stat(conmon.runtime_path(settings))
-        version = images.rootfs(settings, IMAGE).parent.name
+        version = images.current(settings, IMAGE)
     except AgentError as error:
         return [str(error), uuid.uuid4().hex]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -59,7 +59,7 @@ def anonymous(spec: Spec) -> Spec:
 def key_of(settings: Settings, spec: Spec) -> str:
     """The digest of all that a sandbox of ``spec`` is made from now. Raises AgentError as ``sandbox.prepare`` does."""
     parts = [_configuration(json.dumps(anonymous(spec).to_state(), sort_keys=True)), settings.runtime,
-             str(images.rootfs(settings, spec.image)), str(images.prepare_guest(settings).stat().st_ino)]
+             images.current(settings, spec.image), str(images.prepare_guest(settings).stat().st_ino)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import host, services, supervisor, table, testing, up
+from deploy.lab import host, images, services, supervisor, table, testing, up
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "frontend", "lint", "sandbox", "labs", "browser")
@@ -53,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
     attacks.add_argument("--runtime", help="default: every one that this machine has")
     facts = add("facts", "what the host's kernel knows about a running session, as JSON (needs root)", run_facts)
     facts.add_argument("rest", nargs=argparse.REMAINDER, metavar="SESSION [EXPRESSION]")
+    image = add("image", "list, build, verify, import and clean up what sandboxes are made from (needs root)",
+                lambda a: images.command(testing.prepared(), a.action, a.rest))
+    image.add_argument("action", choices=("list", "build", "verify", "gc", "import"))
+    image.add_argument("rest", nargs="*", metavar="NAME", help="build [NAME ...], verify NAME, import NAME SOURCE")
     bench = add("bench", "run a measurement of tests/bench", lambda a: testing.bench(a.name, a.rest))
     bench.add_argument("name")
     bench.add_argument("rest", nargs=argparse.REMAINDER)

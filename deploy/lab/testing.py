@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.lab import programs, services
+from deploy.lab import images, programs, services
 from deploy.lab.places import Places, SetupError, find, is_root
-from deploy.lab.up import BASE_IMAGE, build_image, check_and_prepare
+from deploy.lab.up import check_and_prepare
 
 UNUSED_PORT = 0
 COUNTS = re.compile(r"(\d+) (passed|failed|error|errors|skipped)")
@@ -33,7 +33,7 @@ def test(only: list[str], rest: list[str]) -> int:
     places = find()
     check_and_prepare(places, port=UNUSED_PORT, listen="127.0.0.1", tests=True)
     if is_root():
-        build_image(places, BASE_IMAGE)
+        images.build(places, images.recipes(places))
     results, counted = [], {"passed": 0, "failed": 0, "skipped": 0}
     for stage in stages(places, rest):
         if only and stage.name not in only:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import time
@@ -11,10 +10,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from deploy.lab import ground, host, packages, programs, services, supervisor, table
+from deploy.lab import ground, host, images, packages, programs, services, supervisor, table
 from deploy.lab.places import Places, SetupError, find, is_root, user_ids
 
-BASE_IMAGE = "base"
 SERVING_SECONDS = 60.0
 
 
@@ -44,7 +42,7 @@ def up(port: int, listen: str) -> int:
     print("Preparing database, static files and course", flush=True)
     print(manage(places, address, ["prepare_site"]).strip(), flush=True)
     if is_root():
-        build_image(places, BASE_IMAGE)
+        images.build(places, [images.BASE])
     return asyncio.run(serve(places, listen, port))
 
 
@@ -61,7 +59,7 @@ async def serve(places: Places, listen: str, port: int) -> int:
                   f"Log: {log.name}   Stop: Ctrl-C\n", flush=True)
             if not is_root():
                 print("Labs are marked \"no worker on this machine\". This adds one: sudo ./lab up\n", flush=True)
-            build_later_images(places)
+            images.build_later(places)
 
         return await watched.run(when_up)
 
@@ -82,33 +80,6 @@ def wait_until_served(address: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise SetupError("the site does not answer; its log says why")
-
-
-def build_image(places: Places, name: str) -> None:
-    """Build an image with a bar; nothing happens when its recipe was built before."""
-    command = [str(places.python), "-m", "runtime_agent", "image", "build", name]
-    child = subprocess.Popen(command, cwd=places.project, env=services.shared_environment(places), text=True,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    for line in child.stdout:
-        report = json.loads(line)
-        filled = report["percent"] * 30 // 100
-        print(f"\r  image {name} [{'#' * filled}{'.' * (30 - filled)}] {report['percent']:3d} % "
-              f"{report['message'][:60]:60}", end="", flush=True)
-    print(flush=True)
-    if child.wait():
-        raise SetupError(f"the image {name} could not be built (status {child.returncode})")
-
-
-def build_later_images(places: Places) -> None:
-    """Every other recipe, one after the other, at low priority; their progress is on the operator's page."""
-    names = sorted(path.parent.name for path in (places.project / "labs/images").glob("*/packages"))
-    later = [name for name in names if name != BASE_IMAGE]
-    if not is_root() or not later:
-        return
-    loop = " && ".join(f"{places.python} -m runtime_agent image build {name}" for name in later)
-    subprocess.Popen(["/bin/sh", "-c", loop], cwd=places.project, env=services.shared_environment(places),
-                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                     start_new_session=True, preexec_fn=lambda: os.nice(10) and None)
 
 
 def down() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import facts, images, sandbox
+from runtime_agent import facts, images, rootfs, sandbox
 from runtime_agent.namespace import VIEW
 from runtime_agent.xray import cgroups, engines, mounts, namespaces, network, processes
 from runtime_agent.xray.mounts import HostDevices
@@ -49,10 +49,11 @@ class Look:
         if NEEDS_PROCESSES & set(parts):
             found |= self._look_at_processes(parts)
         if "layers" in parts:
-            found["layers"] = mounts.layers(self.box.spec.image, self._image_root().parent.name, os.fspath(self.home / "disk"))
+            references = [f"{root.parent.parent.name}/{root.parent.name}" for root in self._image_roots()]
+            found["layers"] = mounts.layers(references, os.fspath(self.home / "disk"))
         if "changes" in parts:
             found["changes"] = self._keep("changes", mounts.changes(
-                os.fspath(self.home / "disk" / "upper"), os.fspath(self._image_root())))
+                os.fspath(self.home / "disk" / "upper"), [os.fspath(root) for root in self._image_roots()]))
         return {name: value for name, value in found.items() if name not in PARTS or name in parts}
 
     def _keep(self, name: str, result: tuple[list[Any], bool]) -> list[Any]:
@@ -128,8 +129,8 @@ class Look:
                 shown[place] = processes.shown_pid_namespace(process["pid"])
             process["proc_ns"], process["engine"] = shown.get(place, 0), ""
 
-    def _image_root(self) -> Path:
-        return images.rootfs(self.box.settings, self.box.spec.image)
+    def _image_roots(self) -> list[Path]:
+        return images.layers(self.box.settings, rootfs.image_of(self.box.settings, self.box.spec))
 
 
 def base_of(box: Any) -> int:

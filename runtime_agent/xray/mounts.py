@@ -118,8 +118,8 @@ def kept_namespaces(lines: tuple[dict[str, Any], ...]) -> list[tuple[str, int, s
 # --- the layers of the sandbox's own root -----------------------------------------------------------------
 
 
-def layers(image: str, digest: str, disk: str) -> list[dict[str, Any]]:
-    """The upper layer on its disk, and the image below it."""
+def layers(references: list[str], disk: str) -> list[dict[str, Any]]:
+    """The upper layer on its disk, and the image's layers below it, given as name/version, topmost first."""
     try:
         space = os.statvfs(disk)
         size = space.f_blocks * space.f_frsize
@@ -127,27 +127,29 @@ def layers(image: str, digest: str, disk: str) -> list[dict[str, Any]]:
     except OSError:
         size = used = None
     return [{"role": "upper", "name": "this sandbox", "digest": "", "used_bytes": used, "limit_bytes": size},
-            {"role": "lower", "name": image, "digest": digest, "used_bytes": None, "limit_bytes": None}]
+            *({"role": "lower", "name": name, "digest": version, "used_bytes": None, "limit_bytes": None}
+              for name, _, version in (reference.partition("/") for reference in references))]
 
 
-def changes(upper: str, image_root: str) -> tuple[list[dict[str, Any]], bool]:
+def changes(upper: str, image_roots: list[str]) -> tuple[list[dict[str, Any]], bool]:
     """(what the upper layer holds, whether some was left out). Folders that are only passed through are not listed."""
     found: list[dict[str, Any]] = []
-    waiting = [""]
+    waiting, below = [""], []
     try:
-        below = os.open(image_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return [], False
-    try:
+        for root in image_roots:
+            below.append(os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
         while waiting and len(found) < MAX_CHANGES:
             folder = waiting.pop(0)
             waiting += _look_at(upper, folder, below, found)
+    except OSError:
+        return [], False
     finally:
-        os.close(below)
+        for descriptor in below:
+            os.close(descriptor)
     return found[:MAX_CHANGES], bool(waiting) or len(found) > MAX_CHANGES
 
 
-def _look_at(upper: str, folder: str, below: int, found: list[dict[str, Any]]) -> list[str]:
+def _look_at(upper: str, folder: str, below: list[int], found: list[dict[str, Any]]) -> list[str]:
     """Note what one folder of the upper layer holds; the folders to go on with."""
     deeper = []
     try:
@@ -170,15 +172,11 @@ def _look_at(upper: str, folder: str, below: int, found: list[dict[str, Any]]) -
     return deeper
 
 
-def _kind(status: os.stat_result, path: str, below: int, upper_path: str) -> str:
+def _kind(status: os.stat_result, path: str, below: list[int], upper_path: str) -> str:
     """A whiteout is a character device 0/0; a folder that hides the one below carries an attribute (overlayfs.rst)."""
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
         return "deleted"
-    try:
-        os.close(open_inside(below, path, follow=False))
-        is_there = True
-    except OSError:
-        is_there = False
+    is_there = _lies_below(path, below)
     if not stat.S_ISDIR(status.st_mode):
         return "changed" if is_there else "added"
     if not is_there:
@@ -187,6 +185,21 @@ def _kind(status: os.stat_result, path: str, below: int, upper_path: str) -> str
         return "replaced" if os.getxattr(upper_path, "trusted.overlay.opaque", follow_symlinks=False) == b"y" else ""
     except OSError:
         return ""
+
+
+def _lies_below(path: str, below: list[int]) -> bool:
+    """Whether the topmost layer of the image that says anything about ``path`` has it."""
+    for root in below:
+        try:
+            descriptor = open_inside(root, path, follow=False)
+        except OSError:
+            continue
+        try:
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        return not (stat.S_ISCHR(status.st_mode) and status.st_rdev == 0)
+    return False
 
 
 def _type(status: os.stat_result) -> str:

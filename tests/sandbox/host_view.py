@@ -101,7 +101,7 @@ def _packet_filter() -> str:
 
 def image_digest(settings) -> str:
     """Over every name, owner, mode and byte of the shared image."""
-    digest, root = hashlib.sha256(), images.rootfs(settings, "base")
+    digest, root = hashlib.sha256(), images.layers(settings, images.current(settings, "base"))[0]
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         digest.update(f"{path}{status.st_uid}:{status.st_gid}:{status.st_mode:o}".encode(errors="surrogateescape"))

@@ -1,0 +1,73 @@
+"""Images from `./lab`'s side: built with a bar, later ones in the background, and the operator's `./lab image`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+
+from deploy.lab import services
+from deploy.lab.places import Places, SetupError, is_root
+
+BASE = "base"
+"""What `up` waits for; every other image is built while the site serves already."""
+BAR_CHARACTERS = 30
+MESSAGE_CHARACTERS = 60
+
+
+def recipes(places: Places) -> list[str]:
+    """The names of all recipes, the base first."""
+    names = (path.parent.name for path in (places.project / "labs/images").glob("*/packages"))
+    return sorted(names, key=lambda name: (name != BASE, name))
+
+
+def build(places: Places, names: Sequence[str]) -> None:
+    """Build with a bar; what is built already takes a moment. Raises SetupError, after trying all, if one failed."""
+    failed = [name for name in names if agent_with_bar(places, ["build", name])]
+    if failed:
+        raise SetupError(f"not built: {', '.join(failed)}; the reason stands above")
+
+
+def build_later(places: Places) -> None:
+    """Every other recipe, one after the other, at low priority; their progress is on the operator's page."""
+    later = [name for name in recipes(places) if name != BASE]
+    if not is_root() or not later:
+        return
+    with (places.state / "log" / "images.log").open("a") as log:
+        subprocess.Popen(["/usr/bin/nice", "-n", "10", *_agent(places), "build", *later], cwd=places.project,
+                         env=services.shared_environment(places), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                         start_new_session=True)
+
+
+def command(places: Places, action: str, arguments: Sequence[str]) -> int:
+    """`./lab image ACTION ...`"""
+    if not is_root():
+        raise SetupError("images belong to root: sudo ./lab image")
+    if action in ("build", "import"):
+        return agent_with_bar(places, [action, *arguments])
+    return subprocess.run([*_agent(places), action, *arguments], cwd=places.project, check=False,
+                          env=services.shared_environment(places)).returncode
+
+
+def agent_with_bar(places: Places, arguments: Sequence[str]) -> int:
+    """Run the agent's `image` and draw its reports on one line; its exit status. Errors go to stderr as they are."""
+    child = subprocess.Popen([*_agent(places), *arguments], cwd=places.project, text=True, stdin=subprocess.DEVNULL,
+                             env=services.shared_environment(places), stdout=subprocess.PIPE)
+    drawn = False
+    for line in child.stdout or ():
+        report = json.loads(line)
+        filled = report["percent"] * BAR_CHARACTERS // 100
+        print(f"\r  image [{'#' * filled}{'.' * (BAR_CHARACTERS - filled)}] {report['percent']:3d} % "
+              f"{report['message'][:MESSAGE_CHARACTERS]:{MESSAGE_CHARACTERS}}", end="", flush=True)
+        drawn = True
+        if report["percent"] == 100:
+            print(flush=True)
+            drawn = False
+    if drawn:
+        print(flush=True)
+    return child.wait()
+
+
+def _agent(places: Places) -> list[str]:
+    return [os.fspath(places.python), "-m", "runtime_agent", "image"]
