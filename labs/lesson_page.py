@@ -17,6 +17,8 @@ from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, Task
 from runtime_agent import protocol
 
 Block = dict[str, Any]
+HOPELESS = frozenset({"unknown-image", "unknown-profile", "bad-limit"})
+"""Reasons that lie in the lab itself: trying again meets the same one."""
 
 
 def stage_labels() -> dict[str, str]:
@@ -63,6 +65,7 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
         "document": document(reader, tasks, hosts, errors or {}), "session": session_facts(reader.session),
         "terminals": list(reader.session.terminals.all()) if reader.session else [],
+        "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
         "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
         "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
@@ -92,6 +95,7 @@ def session_facts(session: LabSession | None) -> LabSession | None:
     session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
     session.can_resume = sessions.can_resume(session)
+    session.can_retry = session.reason not in HOPELESS
     return session
 
 
@@ -116,7 +120,16 @@ def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any],
         step["done"] = "all" if own and passed == len(own) else "some" if passed else "none"
         for block in step["blocks"]:
             _merge(block, reader, by_id, facts, errors)
+        _offer_hints([block for block in step["blocks"] if block["kind"] == "hint"])
     return shown
+
+
+def _offer_hints(hints: list[Block]) -> None:
+    """One after the other: a hint is offered once the one before it has been taken."""
+    before = True
+    for hint, following in zip(hints, [*hints[1:], None], strict=False):
+        hint["state"] |= {"is_offered": before, "following": following["id"] if following else None}
+        before = hint["state"]["taken"]
 
 
 def reader_facts(session: LabSession | None, hosts: dict[str, Any]) -> dict[str, str]:

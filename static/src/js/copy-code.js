@@ -1,16 +1,17 @@
 // Copy buttons of code blocks.
+import { writeClipboard } from "./clipboard.js";
+
 const text = (button) => button.closest(".code").querySelector("[data-code]").content.textContent;
 
 export function startCopyButtons() {
-  if (!navigator.clipboard) return;
-  for (const button of document.querySelectorAll("[data-copy-code]")) {
-    button.hidden = false;
+  document.querySelectorAll("[data-copy-code]").forEach((button) => { button.hidden = false; });
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest?.("[data-copy-code]");
+    if (!button) return;
+    await writeClipboard(text(button));
     const word = button.querySelector("span");
-    const before = word.textContent;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(text(button));
-      word.textContent = button.dataset.done;
-      setTimeout(() => { word.textContent = before; }, 2000);
-    });
-  }
+    const before = button.dataset.before ??= word.textContent;
+    word.textContent = button.dataset.done;
+    setTimeout(() => { word.textContent = before; }, 2000);
+  });
 }

@@ -1,8 +1,7 @@
-// Forms with data-pick are sent without leaving the page: of the page that the server answers with, the
-// named element replaces ours. The server needs to know nothing of it; without scripts the same form works.
-export async function pickFrom(response, selector) {
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return page.querySelector(selector);
+// Forms with data-pick are sent without leaving the page: of the page that the server answers with, the named
+// elements replace ours. The server needs to know nothing of it; without scripts the same form works.
+export async function pageOf(response) {
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
 export function replacePart(selector, part) {
@@ -20,13 +19,17 @@ export function replacePart(selector, part) {
 
 async function sendForm(form, button) {
   const body = new FormData(form, button);
+  const headers = { "X-Requested-With": "fetch" };
   form.inert = true;
   try {
-    const headers = { "X-Requested-With": "fetch" };
     let response = await fetch(form.action, { method: "POST", body, headers });
     // An answer for programs, or a refusal in one: the present page then says how things stand.
     if (!response.headers.get("content-type")?.includes("html")) response = await fetch(location.href, { headers });
-    if (!replacePart(form.dataset.pick, await pickFrom(response, form.dataset.pick))) location.assign(response.url);
+    const page = await pageOf(response);
+    const picks = form.dataset.pick.split(" ");
+    const isPicked = picks.map((selector) => replacePart(selector, page.querySelector(selector)));
+    if (!isPicked[0]) return location.assign(response.url);
+    document.dispatchEvent(new CustomEvent("bulkhead:answered", { detail: { page } }));
   } catch {
     form.inert = false;
     form.removeAttribute("data-pick");

@@ -7,52 +7,84 @@ import { Session } from "./session.js";
 import { startSplitter } from "./splitter.js";
 import { startTasks } from "./tasks.js";
 import { startKeyBar } from "./terminal/keybar.js";
-import { giveStylesTheNonce } from "./terminal/nonce.js";
+import { fitThePolicy } from "./terminal/policy.js";
 import { TerminalTabs } from "./terminal/tabs.js";
 import { startToolbar } from "./terminal/toolbar.js";
 
-giveStylesTheNonce();
+const NO_SANDBOX = ["ended", "failed", "none"];
+
+fitThePolicy();
 const bench = document.querySelector("[data-bench]");
 const panes = document.querySelector("[data-panes]");
 const announcer = bench.querySelector("[data-announce]");
 const announce = (text) => { announcer.textContent = text; };
-const show = startPaneTabs(panes);
+const showPane = startPaneTabs(panes);
 const tabs = new TerminalTabs(bench);
+const tasks = startTasks(tabs.words, announce);
+const session = new Session(showPage);
+let notices = null;
+let before = "";
+let run = null; // the run whose terminals are open: a restart keeps the session's id and begins another
 
-function showState(state) {
-  const isReady = state === "ready";
+function showPage(page = document) {
   const part = document.getElementById("session-state");
+  const { session: id, generation, state } = part.dataset;
+  if (id !== bench.dataset.session || !notices) connect(part.dataset);
+  if (run !== generation) tabs.clear();
+  run = generation;
+  const isReady = state === "ready";
   part.hidden = isReady;
   part.classList.toggle("stand", !isReady);
   for (const element of bench.querySelectorAll("[data-term-bar], [data-terminals], [data-key-bar]")) element.hidden = !isReady;
-  const heading = part.querySelector("h2");
-  document.querySelector("[data-about-terminal]").textContent = isReady ? "" : heading?.textContent ?? "";
-  if (!isReady) return;
-  const known = [...bench.querySelectorAll("[data-terminal]")].filter((one) => one.dataset.termState !== "closed");
-  if (!tabs.open.size && !known.length) tabs.add({ number: 0 });
-  for (const { dataset } of known) tabs.add({ number: Number(dataset.terminal), title: dataset.title, machine: dataset.machine });
+  document.querySelector("[data-about-terminal]").textContent = part.querySelector("h2")?.dataset.short ?? "";
+  if (NO_SANDBOX.includes(state)) tabs.clear();
+  const isNews = before && before !== state;
+  before = state;
+  if (isReady) showTerminals([...page.querySelectorAll("[data-terminal]")].map(({ dataset }) => dataset));
+  if (page !== document) tasks.takePage(page);
+  if (isNews) announce(part.querySelector("h2")?.textContent ?? "");
+  // Whoever waited for the shell may type at once; whoever reads or writes elsewhere is left there.
+  if (isNews && isReady && (document.activeElement === document.body || bench.contains(document.activeElement))) tabs.current?.view.xterm.focus();
+}
+
+function showTerminals(known) {
+  for (const { terminal, title, machine, termState } of known) tabs.take({ number: Number(terminal), title, machine, state: termState });
+  if (tabs.open.size) return;
+  if (known.length) tabs.ask(); // all have been closed
+  else tabs.take({ number: 0, state: "open" }); // the word about the first one is still on its way
+}
+
+function connect({ session: id, url, terminalsUrl }) {
+  notices?.close();
+  notices = null;
+  Object.assign(bench.dataset, id ? { session: id, url, terminalsUrl } : {});
+  if (!id) return;
+  notices = new Notices(id);
+  session.listen(notices);
+  notices.addEventListener("task", ({ detail }) => tasks.take(detail));
+  notices.addEventListener("terminal", ({ detail }) => { if (session.state === "ready") tabs.take(detail); });
+  document.dispatchEvent(new CustomEvent("bulkhead:session", { detail: { id, notices } }));
 }
 
 startSplitter(document.querySelector("[data-splitter]"), panes);
 startToolbar(bench, tabs);
 startKeyBar(bench.querySelector("[data-key-bar]"), tabs);
-startRunBlocks(tabs, () => show("terminal"));
-startClock(announce);
-showState(document.getElementById("session-state").dataset.state);
+startRunBlocks(tabs, (view) => {
+  showPane("terminal");
+  if (view?.isReady) return view.xterm.focus();
+  const start = document.querySelector("[data-start]");
+  if (start) start.click(); // a click on Run asks for a sandbox to run in
+  else document.querySelector("#session-state:not([hidden]) .button.primary")?.focus();
+});
+startClock(bench.querySelector("[data-time]"), announce);
+showPage();
 
-if (bench.dataset.session) {
-  const session = new Session(bench, showState);
-  const notices = new Notices(bench.dataset.session);
-  session.listen(notices);
-  startTasks(notices, tabs.words, announce);
-  notices.addEventListener("terminal", ({ detail }) => { if (detail.state === "open" && session.state === "ready") tabs.add(detail); });
-}
-
+document.addEventListener("bulkhead:answered", ({ detail }) => session.take(detail.page));
 document.addEventListener("bulkhead:focus-terminal", () => {
-  show("terminal");
+  showPane("terminal");
   (tabs.current?.view.xterm ?? bench).focus();
 });
 document.addEventListener("bulkhead:leave-terminal", () => {
-  show("lesson");
+  showPane("lesson");
   document.getElementById("lesson").focus();
 });

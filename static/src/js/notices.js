@@ -12,7 +12,7 @@ export class Notices extends EventTarget {
   }
 
   open() {
-    const socket = new WebSocket(this.url);
+    const socket = this.socket = new WebSocket(this.url);
     socket.onopen = () => {
       this.attempts = 0;
       this.dispatchEvent(new CustomEvent("connected"));
@@ -22,8 +22,13 @@ export class Notices extends EventTarget {
       this.dispatchEvent(new CustomEvent(notice.type, { detail: notice }));
     };
     socket.onclose = ({ code }) => {
-      if (FINAL.has(code)) return;
-      setTimeout(() => this.open(), Math.min(10000, 300 * 2 ** this.attempts++));
+      if (FINAL.has(code) || this.isClosed) return;
+      setTimeout(() => { if (!this.isClosed) this.open(); }, Math.min(10000, 300 * 2 ** this.attempts++));
     };
+  }
+
+  close() {
+    this.isClosed = true;
+    this.socket.close();
   }
 }

@@ -1,22 +1,41 @@
-// Click-to-run: types a block into its machine's terminal, visibly. Clicks wait in order until a shell is
-// ready, and what was typed is sent again after a reconnect (Connection's input log), so none is lost.
+// Click-to-run: types a block into its machine's terminal, visibly. Clicks wait in order until a shell is ready, also
+// over a reload, and what was typed is sent again after a reconnect (Connection's input log), so none is lost.
 const AFTER_INTERRUPT_MS = 250;
+const KEPT_MS = 10 * 60 * 1000;
+const KEY = "bulkhead.run-queue";
 
-export function startRunBlocks(tabs, showTerminal) {
-  const queue = [];
+// The queue as indexes of run buttons of this page; a storage that refuses only costs what a reload would lose.
+function recallQueue() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    return kept?.path === location.pathname && Date.now() - kept.at < KEPT_MS ? kept.indexes : [];
+  } catch { return []; }
+}
+
+function rememberQueue(indexes) {
+  try { sessionStorage.setItem(KEY, JSON.stringify({ path: location.pathname, at: Date.now(), indexes })); } catch { /* see above */ }
+}
+
+export function startRunBlocks(tabs, onClick) {
+  const buttons = [...document.querySelectorAll("[data-run]")];
+  let queue = recallQueue().filter((index) => index < buttons.length);
   let isTyping = false;
+  const word = (index) => buttons[index].parentElement.querySelector("[data-run-word]");
+  const show = () => buttons.forEach((_, index) => { word(index).textContent = queue.includes(index) ? tabs.words.queued : ""; });
+
   const next = () => {
     if (isTyping || !queue.length) return;
-    const { button, block, word } = queue[0];
+    const button = buttons[queue[0]];
     const target = tabs.ofMachine(button.dataset.machine);
     if (!target?.view.isReady) return;
-    queue.shift();
     isTyping = true;
-    word.textContent = "";
     tabs.show(target.number);
     const type = () => {
+      const block = button.closest(".code").querySelector("[data-code]").content.textContent;
       target.view.type(block.replace(/\n*$/, "").replaceAll("\n", "\r") + "\r");
-      target.view.xterm.focus();
+      queue = queue.slice(1);
+      rememberQueue(queue);
+      show();
       isTyping = false;
       next();
     };
@@ -24,16 +43,17 @@ export function startRunBlocks(tabs, showTerminal) {
     target.view.type("\x03");
     setTimeout(type, AFTER_INTERRUPT_MS);
   };
-  for (const button of document.querySelectorAll("[data-run]")) {
-    const word = button.parentElement.querySelector("[data-run-word]");
+
+  buttons.forEach((button, index) => {
     button.hidden = false;
     button.addEventListener("click", () => {
-      queue.push({ button, word, block: button.closest(".code").querySelector("[data-code]").content.textContent });
-      word.textContent = tabs.words.queued;
-      showTerminal();
+      queue.push(index);
+      rememberQueue(queue);
+      show();
       next();
-      if (!document.querySelector("[data-terminals]:not([hidden])")) document.querySelector("[data-start]")?.focus();
+      onClick(tabs.ofMachine(button.dataset.machine)?.view);
     });
-  }
+  });
   tabs.addEventListener("status", next);
+  show();
 }

@@ -1,14 +1,13 @@
 // What the panel says before and after the terminal: queue, stages, failure, end. A change of state is
 // fetched from the server as the page it would render; only stages and position are moved here.
-import { pickFrom, replacePart } from "./enhance.js";
+import { pageOf, replacePart } from "./enhance.js";
 
 const POLL_MS = 5000;
-const SLOW_MS = 2000;
+const SLOW_SECONDS = 2;
 
 export class Session {
-  constructor(bench, onState) {
-    this.bench = bench;
-    this.onState = onState;
+  constructor(onPage) {
+    this.onPage = onPage;
     this.since = performance.now();
     setInterval(() => this.sayIfSlow(), 500);
     setInterval(() => { if (this.isMoving) this.refresh(); }, POLL_MS);
@@ -26,12 +25,15 @@ export class Session {
 
   async refresh() {
     const response = await fetch(location.href, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-    if (!response?.ok) return;
-    const copy = response.clone();
-    const part = await pickFrom(response, "#session-state");
-    if (part && part.dataset.state !== this.state) replacePart("#session-state", part);
-    replacePart("#session-tools", await pickFrom(copy, "#session-tools"));
-    this.onState(this.state);
+    if (response?.ok) this.take(await pageOf(response));
+  }
+
+  take(page) {
+    for (const selector of ["#session-state", "#session-tools"]) {
+      const [ours, theirs] = [document, page].map((one) => one.querySelector(selector));
+      if (theirs && theirs.dataset.version !== ours.dataset.version) replacePart(selector, theirs);
+    }
+    this.onPage(page);
   }
 
   mark({ stage, position }) {
@@ -53,9 +55,9 @@ export class Session {
 
   sayIfSlow() {
     const slow = this.part.querySelector("[data-slow]");
-    const now = this.part.querySelector('[data-at="now"]');
+    const now = this.part.querySelector('[data-at="now"] [data-stage-label]');
+    const seconds = Math.floor((performance.now() - this.since) / 1000);
     if (!slow || !now) return;
-    slow.hidden = performance.now() - this.since < SLOW_MS;
-    slow.querySelector("[data-slow-for]").textContent = now.textContent.replace(now.querySelector("[data-word]").textContent, "").trim();
+    slow.textContent = seconds < SLOW_SECONDS ? "" : slow.dataset.words.replace("%n", seconds).replace("%s", now.textContent);
   }
 }

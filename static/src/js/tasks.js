@@ -1,30 +1,65 @@
-// Task marks in the text, the step dots and the count follow the notices; the words change in place.
-export function startTasks(notices, words, announce) {
-  notices.addEventListener("task", ({ detail }) => {
-    const task = document.querySelector(`[data-task="${CSS.escape(detail.task)}"]`);
-    if (!task || task.dataset.state === "passed") return;
-    task.dataset.state = detail.state;
-    const word = { passed: words.passed, pending: words.pending, broken: words.broke }[detail.state];
-    const rest = detail.state === "passed" ? detail.saw : detail.why;
+// Task marks in the text, the step dots, the counts and the line that names the next task follow the notices.
+export function startTasks(words, announce) {
+  const tasks = () => [...document.querySelectorAll("[data-task]")];
+  const isPassed = (task) => task.dataset.state === "passed"; // in this run
+  const isEarned = (task) => "passed" in task.dataset; // ever
+
+  const take = ({ task: id, state, saw, why }) => {
+    const task = document.getElementById(`task-${id}`);
+    if (!task || isPassed(task)) return;
+    task.dataset.state = state;
+    const word = { passed: words.passed, pending: words.pending, broken: words.broke }[state];
+    const rest = state === "passed" ? saw : why;
     const answer = task.querySelector("[data-answer]");
     answer.replaceChildren();
     if (word) answer.append(Object.assign(document.createElement("span"), { className: "word", textContent: word }), rest ? `: ${rest}` : "");
-    if (detail.state === "passed") {
+    if (state === "passed") {
+      task.dataset.passed = "";
       task.classList.add("just-passed");
       announce(`${task.querySelector(".title").textContent.trim()}: ${word}`);
     }
-    countUp();
-  });
-}
+    count();
+  };
 
-function countUp() {
-  const tasks = [...document.querySelectorAll("[data-task]")];
-  const passed = (list) => list.filter((task) => task.dataset.state === "passed").length;
-  const tab = document.querySelector("[data-about-lesson]");
-  if (tab) tab.textContent = `${passed(tasks)}/${tasks.length}`;
-  for (const link of document.querySelectorAll("[data-step-link]")) {
-    const own = tasks.filter((task) => task.closest("[data-step]")?.dataset.step === link.dataset.stepLink);
-    const done = passed(own);
-    link.dataset.done = !own.length || !done ? "none" : done === own.length ? "all" : "some";
-  }
+  // After a reconnect or a restart: the server's page knows what was missed.
+  const takePage = (page) => {
+    for (const task of tasks()) {
+      const theirs = page.getElementById(task.id);
+      if (theirs && theirs.dataset.state !== task.dataset.state) task.replaceWith(document.adoptNode(theirs));
+    }
+    count();
+  };
+
+  const count = () => {
+    const all = tasks();
+    const passed = all.filter(isEarned).length;
+    const tab = document.querySelector("[data-about-lesson]");
+    if (tab) tab.textContent = `${passed}/${all.length}`;
+    const line = document.querySelector("[data-progress-words]");
+    if (line) line.textContent = line.dataset.progressWords.replace("%p", passed).replace("%t", all.length);
+    for (const link of document.querySelectorAll("[data-step-link]")) {
+      const own = all.filter((task) => task.closest("[data-step]")?.dataset.step === link.dataset.stepLink);
+      const done = own.filter(isEarned).length;
+      link.dataset.done = !own.length || !done ? "none" : done === own.length ? "all" : "some";
+    }
+    nameNext(all.find((task) => !isPassed(task)));
+  };
+
+  // One line at the foot of the lesson names the next task while that is out of sight; nothing moves for it.
+  const bar = document.querySelector("[data-next-task]");
+  let next = null;
+  const sight = bar && new IntersectionObserver(([{ isIntersecting }]) => bar.classList.toggle("in-sight", isIntersecting), { root: bar.closest(".lesson-pane") });
+  const nameNext = (task) => {
+    if (!bar || task === next) return;
+    if (next) sight.unobserve(next);
+    next = task;
+    bar.classList.toggle("all-done", !task);
+    if (!task) return;
+    const link = bar.querySelector("[data-next-link]");
+    link.href = `#${task.id}`;
+    link.textContent = task.querySelector(".title").dataset.title;
+    sight.observe(task);
+  };
+  count();
+  return { take, takePage };
 }

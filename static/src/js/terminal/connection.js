@@ -7,7 +7,7 @@ import { InputLog } from "./input-log.js";
 const FINAL = { [Close.SIGNED_OUT]: "signedOut", [Close.NOT_FOUND]: "gone", [Close.ENDED]: "ended",
   [Close.BAD_FRAME]: "broken", [Close.FRAME_TOO_LARGE]: "broken" };
 const WELCOME_WITHIN_MS = 3000;
-const BACK_OFF_MAX_MS = 10000;
+const BACK_OFF_MS = [300, 600, 1200, 1200, 1200, 1200, 3000, 6000, 10000]; // a restart of the site takes a few seconds
 
 export class Connection extends EventTarget {
   constructor(url, size) {
@@ -19,7 +19,8 @@ export class Connection extends EventTarget {
     this.input = new InputLog();
     this.credit = new Credit((offset) => this.put(Frame.ACK, [offset]));
     this.attempts = 0;
-    addEventListener("online", () => this.retryNow());
+    this.leaving = new AbortController();
+    addEventListener("online", () => this.retryNow(), { signal: this.leaving.signal });
   }
 
   open() {
@@ -35,6 +36,7 @@ export class Connection extends EventTarget {
 
   close() {
     this.finished = true;
+    this.leaving.abort();
     this.socket?.close();
     clearTimeout(this.retry);
     clearTimeout(this.greeting);
@@ -50,7 +52,7 @@ export class Connection extends EventTarget {
     this.put(Frame.HELLO, [VERSION, 0, this.client, this.offset ?? FROM_RING_START, ...this.size()]);
     clearTimeout(this.greeting);
     this.greeting = setTimeout(() => {
-      if (this.welcomed || this.socket.readyState !== WebSocket.OPEN) return;
+      if (this.welcomed || this.finished || this.socket.readyState !== WebSocket.OPEN) return;
       this.say("status", { is: "waiting" });
       this.greet();
     }, WELCOME_WITHIN_MS);
@@ -112,7 +114,7 @@ export class Connection extends EventTarget {
     clearTimeout(this.greeting);
     if (this.finished) return;
     if (FINAL[code]) { this.finished = true; return this.say("status", { is: FINAL[code] }); }
-    const wait = Math.min(BACK_OFF_MAX_MS, 300 * 2 ** this.attempts++) * (0.75 + Math.random() / 2);
+    const wait = BACK_OFF_MS[Math.min(this.attempts++, BACK_OFF_MS.length - 1)] * (0.75 + Math.random() / 2);
     this.retry = setTimeout(() => this.open(), wait);
     this.say("status", { is: "lost", seconds: Math.ceil(wait / 1000) });
   }

@@ -2,6 +2,11 @@
 import { TerminalView } from "./terminal.js";
 
 const csrf = () => document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
+const make = (name, properties, attributes = {}) => {
+  const element = Object.assign(document.createElement(name), properties);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+};
 
 export class TerminalTabs extends EventTarget {
   constructor(bench) {
@@ -10,7 +15,7 @@ export class TerminalTabs extends EventTarget {
     this.list = bench.querySelector("[data-term-tabs]");
     this.home = bench.querySelector("[data-terminals]");
     this.words = JSON.parse(this.home.dataset.words);
-    this.open = new Map(); // number -> {view, machine, tab, button}
+    this.open = new Map(); // number -> {number, view, machine, tab, button, isClosed}
     this.list.addEventListener("keydown", (event) => this.arrow(event));
     bench.querySelector("[data-term-new]").addEventListener("click", () => this.ask());
   }
@@ -18,43 +23,66 @@ export class TerminalTabs extends EventTarget {
   get current() { return this.open.get(this.shown); }
 
   ofMachine(machine) {
-    if (!machine || this.current?.machine === machine) return this.current;
-    return [...this.open.values()].find((one) => one.machine === machine);
+    const isFit = (one) => one && !one.isClosed && (!machine || one.machine === machine);
+    return isFit(this.current) ? this.current : [...this.open.values()].find(isFit);
+  }
+
+  // What the server says of one terminal. The first word may come before its title and machine are known.
+  take({ number, title, machine, state }) {
+    const one = this.open.get(number);
+    if (state === "closed") return one && this.markClosed(one);
+    if (!one) return this.add({ number, title, machine });
+    if (one.isClosed) return this.replace(one, { number, title, machine });
+    one.machine = machine ?? one.machine;
+    if (title) this.rename(one, title);
   }
 
   add({ number, title, machine }) {
-    if (this.open.has(number)) return;
     const label = title || `${this.list.dataset.title} ${number + 1}`;
-    const element = Object.assign(document.createElement("div"), { className: "term", id: `terminal-${number}` });
-    element.setAttribute("role", "tabpanel");
-    element.setAttribute("aria-labelledby", `terminal-tab-${number}`);
+    const element = make("div", { className: "term", id: `terminal-${number}` }, { role: "tabpanel", "aria-labelledby": `terminal-tab-${number}` });
     this.home.append(element);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const url = `${scheme}://${location.host}/ws/sessions/${this.bench.dataset.session}/terminals/${number}/`;
     const view = new TerminalView(element, { url, label, wayOut: this.home.dataset.wayOut, words: this.words });
-    view.addEventListener("status", ({ detail }) => this.dispatchEvent(new CustomEvent("status", { detail: { number, ...detail } })));
+    view.addEventListener("status", ({ detail }) => {
+      if (detail.is === "exited") this.markClosed(this.open.get(number));
+      this.dispatchEvent(new CustomEvent("status", { detail: { number, ...detail } }));
+    });
     this.open.set(number, { number, view, machine, ...this.makeTab(number, label) });
-    this.show(number);
+    this.show(this.current && !this.current.isClosed ? this.shown : number);
+  }
+
+  replace(one, terminal) {
+    this.drop(one);
+    this.add(terminal);
   }
 
   makeTab(number, label) {
-    const tab = Object.assign(document.createElement("span"), { className: "term-tab" });
-    tab.setAttribute("role", "presentation");
-    const button = Object.assign(document.createElement("button"), { type: "button", id: `terminal-tab-${number}`, textContent: label });
-    button.setAttribute("role", "tab");
-    button.setAttribute("aria-controls", `terminal-${number}`);
+    const tab = make("span", { className: "term-tab" }, { role: "presentation" });
+    const button = make("button", { type: "button", id: `terminal-tab-${number}`, textContent: label }, { role: "tab", "aria-controls": `terminal-${number}` });
     button.addEventListener("click", () => { this.show(number); this.current.view.xterm.focus(); });
-    tab.append(button);
-    if (number > 0) tab.append(this.makeClose(number, label));
-    this.list.append(tab);
-    return { tab, button };
+    const close = make("button", { type: "button", className: "close", textContent: "×", tabIndex: -1 });
+    close.addEventListener("click", () => this.remove(number));
+    tab.append(button, close);
+    const after = [...this.open.values()].filter((one) => one.number < number).at(-1);
+    if (after) after.tab.after(tab);
+    else this.list.prepend(tab);
+    const one = { tab, button, close };
+    this.rename(one, label);
+    return one;
   }
 
-  makeClose(number, label) {
-    const close = Object.assign(document.createElement("button"), { type: "button", className: "close", textContent: "×", tabIndex: -1 });
-    close.setAttribute("aria-label", this.list.dataset.closeLabel.replace("%s", label));
-    close.addEventListener("click", () => this.remove(number));
-    return close;
+  rename({ button, close, view }, label) {
+    button.textContent = label;
+    const words = this.list.dataset.closeLabel.replace("%s", label);
+    close.setAttribute("aria-label", words);
+    close.title = words;
+    view?.xterm.textarea.setAttribute("aria-label", label);
+  }
+
+  markClosed(one) {
+    one.isClosed = true;
+    one.tab.classList.add("closed");
   }
 
   show(number) {
@@ -64,34 +92,54 @@ export class TerminalTabs extends EventTarget {
       one.view.element.hidden = !isShown;
       one.button.setAttribute("aria-selected", String(isShown));
       one.button.tabIndex = isShown ? 0 : -1;
+      one.close.hidden = this.open.size === 1;
     }
     this.current.view.refit();
     this.dispatchEvent(new CustomEvent("shown", { detail: { number } }));
   }
 
-  // Ends the shell as a person would (Ctrl-D) and lets go of it; its tab does not come back by itself.
+  // The worker hangs the line up, so whatever runs in the terminal ends as if its window had been closed.
   remove(number) {
     const one = this.open.get(number);
-    one.view.type("\x04");
-    setTimeout(() => one.view.dispose(), 300);
-    one.tab.remove();
-    this.open.delete(number);
+    if (!one.isClosed) this.post(`${this.bench.dataset.terminalsUrl}${number}/end/`);
+    this.drop(one);
     if (this.shown === number) this.show([...this.open.keys()].at(-1));
+    else this.show(this.shown);
+    this.current.button.focus();
+  }
+
+  drop(one) {
+    one.view.dispose();
+    one.tab.remove();
+    this.open.delete(one.number);
+  }
+
+  clear() { for (const one of this.open.values()) this.drop(one); }
+
+  post(url, fields = {}) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ csrfmiddlewaretoken: csrf(), ...fields })) body.set(name, value);
+    return fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
   }
 
   async ask() {
-    const body = new FormData();
-    body.set("csrfmiddlewaretoken", csrf());
-    if (this.current?.machine) body.set("machine", this.current.machine);
-    const response = await fetch(this.bench.dataset.terminalsUrl, { method: "POST", body, headers: { Accept: "application/json" } });
-    if (response.headers.get("content-type")?.includes("json") && response.ok) this.add(await response.json());
+    const machine = this.current?.machine;
+    const response = await this.post(this.bench.dataset.terminalsUrl, machine ? { machine } : {}).catch(() => null);
+    const answer = response?.headers.get("content-type")?.includes("json") ? await response.json() : {};
+    if (!response?.ok) return this.dispatchEvent(new CustomEvent("refused", { detail: answer }));
+    this.take(answer);
+    this.show(answer.number);
+    this.current.view.xterm.focus();
   }
 
   arrow(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by) return;
-    const numbers = [...this.open.keys()];
-    this.show(numbers[(numbers.indexOf(this.shown) + by + numbers.length) % numbers.length]);
+    const numbers = [...this.open.keys()].sort((one, other) => one - other);
+    const at = numbers.indexOf(this.shown);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: numbers.length - 1 }[event.key];
+    if (event.key === "Delete" && numbers.length > 1) return this.remove(this.shown);
+    if (to === undefined) return;
+    event.preventDefault();
+    this.show(numbers[(to + numbers.length) % numbers.length]);
     this.current.button.focus();
   }
 }

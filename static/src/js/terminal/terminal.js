@@ -2,11 +2,12 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { SearchAddon } from "@xterm/addon-search";
 import { Terminal } from "@xterm/xterm";
+import { readClipboard, writeClipboard } from "../clipboard.js";
 import { recall } from "../remember.js";
 import { clampSize } from "./codec.js";
 import { Connection } from "./connection.js";
 import { keyAction } from "./keys.js";
-import { currentTheme } from "./themes.js";
+import { currentContrast, currentTheme } from "./themes.js";
 
 const encoder = new TextEncoder();
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,7 +20,7 @@ export class TerminalView extends EventTarget {
     this.xterm = new Terminal({ allowProposedApi: true, cursorBlink: !still.matches, scrollback: 10000, theme: currentTheme(),
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--font-mono"),
       fontSize: Number(recall("font-size", 14)), screenReaderMode: recall("reader", "") === "on",
-      minimumContrastRatio: 4.5, macOptionIsMeta: true });
+      minimumContrastRatio: currentContrast(), macOptionIsMeta: true });
     this.fit = new FitAddon();
     this.search = new SearchAddon();
     this.xterm.loadAddon(this.fit);
@@ -47,6 +48,9 @@ export class TerminalView extends EventTarget {
     this.watcher = new ResizeObserver(() => this.refit());
     this.watcher.observe(this.screen);
     document.fonts.ready.then(() => this.refit());
+    // Another tab may show this terminal in another size: the one in use decides.
+    this.leaving = new AbortController();
+    addEventListener("focus", () => this.claimSize(), { signal: this.leaving.signal });
   }
 
   wire() {
@@ -58,7 +62,8 @@ export class TerminalView extends EventTarget {
     this.connection.addEventListener("skipped", ({ detail }) => this.remark(this.words.skipped.replace("%s", detail.bytes)));
     this.connection.addEventListener("exit", ({ detail }) => {
       this.remark(this.words.exited.replace("%s", detail.status));
-      this.dispatchEvent(new CustomEvent("status", { detail: { is: "exited" } }));
+      this.status = { is: "exited", status: detail.status };
+      this.dispatchEvent(new CustomEvent("status", { detail: this.status }));
     });
     this.connection.addEventListener("status", ({ detail }) => {
       this.status = detail;
@@ -66,6 +71,8 @@ export class TerminalView extends EventTarget {
       this.dispatchEvent(new CustomEvent("status", { detail }));
     });
   }
+
+  claimSize() { if (this.isReady && this.element.checkVisibility()) this.connection.resize(this.size()); }
 
   remark(text) { this.xterm.write(`\r\n\x1b[2m[${text}]\x1b[0m\r\n`); }
 
@@ -77,7 +84,20 @@ export class TerminalView extends EventTarget {
 
   get isReady() { return this.status?.is === "ready"; }
 
-  copy() { if (this.xterm.hasSelection()) navigator.clipboard?.writeText(this.xterm.getSelection()); }
+  // Each says how it went, for the toolbar to tell.
+  async copy() {
+    if (!this.xterm.hasSelection()) return "nothingSelected";
+    await writeClipboard(this.xterm.getSelection());
+    return "copied";
+  }
+
+  async paste() {
+    const text = await readClipboard();
+    this.xterm.focus();
+    if (text === null) return "pasteByKeys";
+    this.xterm.paste(text);
+    return "pasted";
+  }
 
   // What the screen and its scrollback hold, as text: the server keeps no copy of anybody's terminal.
   transcript() {
@@ -87,17 +107,17 @@ export class TerminalView extends EventTarget {
     return `${joined.trimEnd()}\n`;
   }
 
-  async paste() { this.xterm.paste(await navigator.clipboard.readText()); this.xterm.focus(); }
-
   set({ fontSize, reader }) {
     if (fontSize) this.xterm.options.fontSize = fontSize;
     if (reader !== undefined) this.xterm.options.screenReaderMode = reader;
     this.xterm.options.theme = currentTheme();
+    this.xterm.options.minimumContrastRatio = currentContrast();
     this.refit();
   }
 
   dispose() {
     this.connection.close();
+    this.leaving.abort();
     this.watcher.disconnect();
     this.xterm.dispose();
     this.element.remove();
