@@ -1,8 +1,8 @@
 """Running the tasks' checks by themselves, and noticing what a sandbox does not say: memory kills, its end.
 
-A check is a script of the lab bundle, run inside the sandbox from the read-only mount ``/.bulkhead`` by the
-static shell that lies there, so that whatever a student does to the image's own shell, libraries or PATH, the
-answer is still ours. ``check_session`` is one look at one session and returns the news; ``Checker`` decides when
+A check is a question to the kernel's facts (``questions``), or a script of the lab bundle, run inside the sandbox from
+the read-only mount ``/.bulkhead`` by the static shell that lies there, so that whatever a student does to the image's
+own shell, libraries or PATH, the answer is still ours. ``check_session`` is one look at one session and returns the news; ``Checker`` decides when
 to look: shortly after a command ended in one of its terminals (the bridge sends the session id as a datagram),
 when the site asks, and on a slow timer for what happens without a command.
 """
@@ -19,11 +19,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import content, progress, protocol, sandbox, spawn
+from runtime_agent import content, progress, protocol, questions, sandbox, spawn, xray
 from runtime_agent.content import Lab, Script, Task
 from runtime_agent.errors import AgentError
 from runtime_agent.launch import last_line
 from runtime_agent.progress import Progress
+from runtime_agent.questions import Question, QuestionError
 from runtime_agent.records import SITE, Record
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
@@ -44,8 +45,8 @@ class Examiner:
     """Runs checks in the sandboxes of one session. ``machinery`` and ``terminals`` as in Sessions."""
 
     def __init__(self, settings: Settings, *, machinery: ModuleType | Any = sandbox,
-                 terminals: ModuleType | Any = spawn):
-        self.settings, self.machinery, self.terminals = settings, machinery, terminals
+                 terminals: ModuleType | Any = spawn, collect: Callable[..., Any] = xray.collect):
+        self.settings, self.machinery, self.terminals, self.collect = settings, machinery, terminals, collect
 
     def look(self, session_id: str, lab: Lab, found: Progress, after_command: bool) -> list[News]:
         """Run every due check once, update ``found`` and return what is new in it.
@@ -94,7 +95,21 @@ class Examiner:
         is_news = task.id in found.tried and found.note_pending(task.id, text)
         return [("task_pending", {"task": task.id, "why": text})] if is_news else []
 
-    def ask(self, box: Any, script: Script) -> tuple[bool, str]:
+    def ask(self, box: Any, check: Script | Question) -> tuple[bool, str]:
+        """One answer: (passed, what was seen or why not yet)."""
+        return self._ask_kernel(box, check) if isinstance(check, Question) else self._run(box, check)
+
+    def _ask_kernel(self, box: Any, question: Question) -> tuple[bool, str]:
+        known = self.collect(box, question.parts())
+        if known is None:
+            raise AgentError("lost", "the sandbox has just ended")
+        try:
+            return questions.answer(question, known)
+        except QuestionError as error:
+            log.warning("bad question session_id=%s: %s: %s", box.session_id, question.expression, error)
+            return False, f"the check could not be asked: {error}"
+
+    def _run(self, box: Any, script: Script) -> tuple[bool, str]:
         """Run one script: (exit status was 0, the last line it printed)."""
         result = self.terminals.run(self.settings, box, [*SHELL, f"/.bulkhead/{script.run}"], script.user,
                                     script.timeout, env=ENVIRONMENT, max_output=MAX_CHECK_OUTPUT_BYTES)

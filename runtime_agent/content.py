@@ -19,8 +19,10 @@ from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runtime_agent import questions
 from runtime_agent.addresses import SUBNETS, Network, room_in
 from runtime_agent.errors import AgentError
+from runtime_agent.questions import Question
 
 FORMAT = 1
 MAX_FILES = 256
@@ -83,13 +85,13 @@ class Script:
 
 @dataclass(frozen=True)
 class Task:
-    """Something the student has to bring about, and the script that notices it."""
+    """Something the student has to bring about, and what notices it: a script inside, or a question to the kernel."""
 
     id: str
     step: str
     machine: str
-    check: Script
-    fail: Script | None = None
+    check: Script | Question
+    fail: Script | Question | None = None
     needs: tuple[str, ...] = ()
 
 
@@ -274,9 +276,12 @@ class _Reader:
 
     def _task(self, entry: dict[str, Any]) -> Task:
         return Task(id=_match(_NAME, entry["id"]), step=_text(entry["step"]),
-                    machine=self._machine_name(entry["machine"]), check=self._script(entry["check"]),
-                    fail=self._script(entry["fail"]) if entry.get("fail") else None,
+                    machine=self._machine_name(entry["machine"]), check=self._check(entry["check"], entry.get("hint")),
+                    fail=self._check(entry["fail"], None) if entry.get("fail") else None,
                     needs=tuple(_match(_NAME, need) for need in entry.get("needs", [])))
+
+    def _check(self, entry: dict[str, Any], hints: list[dict[str, Any]] | None) -> Script | Question:
+        return questions.read(entry, hints) if "facts" in entry else self._script(entry)
 
     def _script(self, entry: dict[str, Any]) -> Script:
         timeout = entry.get("timeout", 5)

@@ -7,6 +7,8 @@ them). ``VERSION`` grows when a path goes away or changes its meaning; new paths
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 VERSION = 1
@@ -201,3 +203,27 @@ def _parent_of(root: Field, path: str) -> tuple[Field, str]:
         root = root.fields[part.removesuffix("[]")]
         root = root.item or root
     return root, name
+
+
+# --- expressions ------------------------------------------------------------------------------------------
+
+MAX_EXPRESSION_CHARS = 1000
+MAX_HINTS = 16
+FUNCTIONS = frozenset({"abs", "contains", "ends_with", "join", "keys", "length", "map", "max", "max_by", "min", "min_by",
+                       "not_null", "reverse", "sort", "sort_by", "starts_with", "sum", "to_number", "type", "values"})
+"""Of JMESPath's; the others can make a text out of everything, and a text can grow with every use."""
+UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+PLACEHOLDER = re.compile(r"\{([^{}]+?)(?::(KiB|MiB|GiB))?\}")
+"""In a text: ``{expression}`` of what was found, ``{expression:MiB}`` for a size."""
+_QUOTED_OR_VARIABLE = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|\$([a-z_]+(?:\.[a-z_]+)*)""")
+
+
+def with_variables(expression: str, literal_of: Callable[[str], str]) -> str:
+    """The expression with every ``$path`` outside quotes replaced by a JMESPath literal.
+
+    Inside a filter JMESPath sees the current element only; ``$init.ns.pid`` reaches the document from there. It is
+    not JMESPath and never gets to its parser: ``literal_of("init.ns.pid")`` gives the value as JSON.
+    """
+    def give(match: re.Match[str]) -> str:
+        return "`" + literal_of(match[1]).replace("`", "\\`") + "`" if match[1] else match[0]
+    return _QUOTED_OR_VARIABLE.sub(give, expression)

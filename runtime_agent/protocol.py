@@ -1,6 +1,6 @@
 """What the site and the agent say to each other, and nothing else.
 
-This is the one module both sides import. It owns the names of queues, tasks, channels and events, the
+Beside ``facts`` this is the one module both sides import. It owns the names of queues, tasks, channels and events, the
 limits of a message, and the binary codec of the terminal path. It must never import Django, Celery or
 Redis, and never do input or output: everything here is a constant or a pure function of its arguments.
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from labs.course.checks_yaml import check_of, hints_of
 from labs.course.findings import Findings, nearest
 from labs.course.networks_yaml import NAME, machine_of, networks, previews
 from labs.course.yaml_file import Node
@@ -133,25 +134,9 @@ class LabFile:
         self.task_lines[name] = node.line
         return {"id": name, "step": node.text("step"), "title": node.text("title", most=200),
                 "points": int(node.number("points", 1, 0, 100)), "machine": machine_of(node, machines),
-                "check": self._script(node, "check"), "fail": self._script(node, "fail") if node.get("fail") else None,
-                "hint": None, "needs": needs}
-
-    def _script(self, task: Node, key: str) -> dict[str, Any]:
-        node = task.get(key)
-        if node is None or not node.is_mapping():
-            (node or task).complain("missing", f"{key!r} must say which script to run: {{run: checks/name.sh}}")
-            return {}
-        if node.get("facts"):
-            node.complain("later", "checks on facts come in a later version; write a script check for now")
-            return {}
-        node.only(("run", "user", "timeout"))
-        path = node.text("run")
-        if path and not path.startswith("checks/"):
-            node.complain("form", f"{path!r}: check scripts lie in checks/")
-        elif path:
-            self._is_file(node.get("run"), path)
-        return {"run": path, "user": node.one_of("user", ("root", "student"), "root"),
-                "timeout": node.number("timeout", 5, 0.1, 60)}
+                "check": check_of(node, "check", self._is_file),
+                "fail": check_of(node, "fail", self._is_file) if node.get("fail") else None,
+                "hint": hints_of(node), "needs": needs}
 
     def _is_file(self, node: Node, path: str) -> bool:
         """Inside the lesson's folder, no link, no way out of it."""

@@ -6,15 +6,17 @@ import argparse
 import json
 import sys
 
-from runtime_agent import namespace, protocol, sandbox, xray
+from runtime_agent import namespace, protocol, questions, sandbox, xray
+from runtime_agent.questions import QuestionError
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings
 
 
 def main(settings: Settings, arguments: list[str]) -> int:
-    """Print the whole document of a session as JSON. 1 if this host has no such session."""
+    """Print a session's facts, or what an expression finds in each machine's. 1 if this host has no such session."""
     parser = argparse.ArgumentParser(prog="python -m runtime_agent facts", description=__doc__)
     parser.add_argument("session", nargs="?", help="the session's id; without it, the ids of this host are listed")
+    parser.add_argument("expression", nargs="?", help="JMESPath with $init, as in a check; asked of each machine")
     options = parser.parse_args(arguments)
     namespace.enter(settings)
     if options.session is None:
@@ -31,5 +33,11 @@ def main(settings: Settings, arguments: list[str]) -> int:
     if not found["machines"]:
         print(f"facts: no machine of the session {session_id} lives on this host", file=sys.stderr)
         return 1
-    print(json.dumps(found, indent=1, ensure_ascii=False))
+    try:
+        shown = found if options.expression is None else {name: questions.ask(options.expression, known)
+                                                          for name, known in found["machines"].items()}
+    except QuestionError as error:
+        print(f"facts: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(shown, indent=1, ensure_ascii=False))
     return 0

@@ -136,7 +136,7 @@ def test_a_check_has_a_bounded_time(tmp_path, timeout):
 @pytest.mark.parametrize("tasks", [
     [task("one", "nowhere")], [task("one", "first"), task("one", "second")],
     [task("two", "first", needs=["one"]), task("one", "first")],
-    [task("one", "first", check={"facts": "processes"})], [task("one", "first", machine="other")]])
+    [task("one", "first", machine="other")]])
 def test_tasks_that_contradict_each_other_are_refused(tmp_path, tasks):
     refused(tmp_path, "unknown-lab", lab_document(tasks=tasks))
 

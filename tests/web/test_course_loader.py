@@ -180,3 +180,68 @@ def test_a_lesson_that_is_gone_goes(course, lesson, settings, tmp_path):
     course_loading.load_all()
     assert not Lesson.objects.exists()
     assert Course.objects.count() == 1
+
+
+QUESTION = """    check:
+      facts: "%s"
+      saw: "%s"
+    hint:
+      - facts: "%s"
+        text: "%s"
+      - text: "not yet"
+"""
+GOOD = ("processes[?comm=='bash' && pid_inside==`1` && ns.pid!=$init.ns.pid] | [0]", "{comm}: {pid}", "namespaces | [0]", "{type}")
+
+
+def with_question(lesson: Path, *parts: str) -> None:
+    lines = [line for line in LAB.splitlines(keepends=True) if "check:" not in line]
+    escaped = tuple(part.replace('"', '\\"') for part in parts)
+    (lesson / "lab.yaml").write_text("".join(lines).rstrip() + "\n" + QUESTION % escaped)
+
+
+def test_a_question_to_the_facts_is_sound_as_the_documents_write_it(course, lesson):
+    with_question(lesson, *GOOD)
+    assert findings(course) == []
+    [found] = loader.load_course(course)[0].modules[0].lessons
+    [task] = found.lab["tasks"]
+    assert task["check"] == {"facts": GOOD[0], "saw": GOOD[1]}
+    assert task["hint"] == [{"facts": GOOD[2], "text": GOOD[3]}, {"facts": "", "text": "not yet"}]
+
+
+@pytest.mark.parametrize(("place", "text", "said"), [
+    (0, "process[?comm=='bash']", "there is no 'process' in the facts. Did you mean 'processes'?"),
+    (0, "processes[?com=='bash']", "there is no 'com' in processes[]. Did you mean 'comm'?"),
+    (0, "processes[?ns.pids==`1`]", "there is no 'pids' in processes[].ns. Did you mean 'pid'?"),
+    (0, "processes[?ns.pid!=$init.ns.pidd]", "there is no 'pidd' in processes[].ns. Did you mean 'pid'?"),
+    (0, "processes[?pid_inside=='1']", "a number is never equal to a text"),
+    (0, "processes[?comm > 'a']", "only numbers can be compared"),
+    (0, "processes.comm", "processes[] is a list: write processes[].comm or [0].comm"),
+    (0, "init[0]", "init is no list"),
+    (0, "!cgroups[?path=='/small']", "! binds more tightly than [: write !(list[?...])"),
+    (0, "processes[?comm==", "this is no JMESPath"),
+    (0, "to_string(@)", "the function to_string() may not be used here"),
+    (0, "max_by(processes, &memry_bytes)", "Did you mean 'memory_bytes'?"),
+    (1, "{coom}", "there is no 'coom' in processes[]. Did you mean 'comm'?"),
+    (1, "{comm:MiB}", "{comm} is no number"),
+    (2, "namespaces[?tpe=='pid']", "Did you mean 'type'?"),
+    (3, "{comm}", "there is no 'comm' in namespaces[]")])
+def test_a_question_that_can_not_be_answered_is_a_finding(course, lesson, place, text, said):
+    with_question(lesson, *[text if index == place else part for index, part in enumerate(GOOD)])
+    found = loader.load_course(course)[1]
+    assert len(found) == 1, found
+    assert said in found[0].message
+    at = {0: "facts: ", 1: "saw: ", 2: "- facts: ", 3: "  text: "}[place]
+    line = (lesson / "lab.yaml").read_text().splitlines()[found[0].line - 1]
+    assert at in line
+
+
+def test_a_hint_beside_a_script_is_refused(course, lesson):
+    (lesson / "lab.yaml").write_text(LAB.rstrip() + "\n    hint: {text: 'look again'}\n")
+    assert [rule for _, _, rule in findings(course)] == ["form"]
+
+
+def test_a_hint_that_always_holds_hides_the_ones_behind_it(course, lesson):
+    with_question(lesson, *GOOD)
+    text = (lesson / "lab.yaml").read_text()
+    (lesson / "lab.yaml").write_text(text + '      - text: "never shown"\n')
+    assert [(line, rule) for _, line, rule in findings(course)] == [(len(text.splitlines()), "order")]
