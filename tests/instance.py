@@ -19,6 +19,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from runtime_agent import cgroup
+
 PROJECT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead"))
 PROCESSES = ("redis", "web", "worker", "control", "bridge")
@@ -151,6 +153,7 @@ class Instance:
                 self.kill(name)
         subprocess.run([sys.executable, "-m", "runtime_agent", "reap", "--all"], cwd=PROJECT, env=self.environment,
                        stdin=subprocess.PIPE, capture_output=True, timeout=120)
+        cgroup.Group(self.environment["BULKHEAD_CGROUP"]).remove()
         if "redis" in self.children:
             self.kill("redis")
 

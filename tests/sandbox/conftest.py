@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_agent import images, namespace, sandbox, settings, spawn
+from runtime_agent import cgroup, images, namespace, sandbox, settings, spawn
 
 IMAGES = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead")) / "agent" / "images"
 SIZES = {"standard": (256 << 20, 256, 0.5), "nested": (1 << 30, 512, 1.0)}
@@ -45,6 +46,8 @@ def agent(tmp_path_factory) -> Iterator[settings.Settings]:
     yield chosen
     for home in sorted(chosen.sandboxes_dir.glob("*/*/")):
         sandbox.delete(chosen, home.parent.name, home.name)
+    cgroup.Group(chosen.cgroup).remove()
+    shutil.rmtree(chosen.run_dir)
 
 
 @pytest.fixture
