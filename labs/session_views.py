@@ -6,6 +6,7 @@ A page asks for JSON; a plain form is led back to its lesson.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -51,8 +52,13 @@ def _action(change: Callable[[UUID], LabSession]) -> Callable[..., HttpResponse]
                 return JsonResponse({"reason": refused.reason, "sentence": refusal(refused.reason)}, status=409)
             messages.error(request, refusal(refused.reason))
             return redirect(session.lesson)
-        return JsonResponse(state) if wants_json(request) else redirect(session.lesson)
+        return JsonResponse(state) if wants_json(request) else redirect(came_from(request, session))
     return view
+
+
+def came_from(request: HttpRequest, session: LabSession) -> Any:
+    """The page whose form was sent: one's progress lists all sandboxes, else it was the lesson's own."""
+    return "me-progress" if request.POST.get("from") == "progress" else session.lesson
 
 
 extension, end, restart = _action(sessions.extend), _action(sessions.end), _action(sessions.restart)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -49,11 +49,15 @@ def where_to_continue(user: Any, lessons: list[dict[str, Any]]) -> dict[str, Any
 @login_required
 def me_progress(request: HttpRequest) -> HttpResponse:
     modules = progress_of(request.user, modules_of(Course.objects.first()))
-    return render(request, "labs/progress.html", {"modules": modules})
+    running = (LabSession.objects.filter(user=request.user, state__in=(*LabSession.ACTIVE, LabSession.State.ENDING))
+               .select_related("lesson__module__course"))
+    return render(request, "labs/progress.html", {"modules": modules, "running": running})
 
 
-@staff_member_required
+@login_required
 def operator(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_staff:
+        raise PermissionDenied
     hosts = [{**host, "name": name, "heard": localtime(datetime.fromtimestamp(host["at"], timezone.utc))}
              for name, host in sorted(agent_client.living_hosts().items())]
     sessions = LabSession.objects.select_related("user", "lesson")[:RECENT_SESSIONS]

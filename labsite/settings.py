@@ -108,9 +108,12 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "course-home"
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
 ACCOUNT_ADAPTER = "labs.accounts.AccountAdapter"
+ACCOUNT_FORMS = {"login": "labs.account_forms.SignIn", "signup": "labs.account_forms.SignUp"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "none")
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION == "none"  # else nobody could verify one, nor have a second factor
+MFA_TOTP_ISSUER = "Bulkhead"
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 ONE_TIME_LINK_SECONDS = 24 * 3600
 

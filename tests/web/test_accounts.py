@@ -61,7 +61,7 @@ def test_a_link_made_before_the_last_sign_in_opens_nothing(client, ines):
     assert client.post(url).status_code == 410
 
 
-@pytest.mark.parametrize(("user", "codes"), [(None, (200, 302, 302)), ("alice", (200, 200, 302)), ("ines", (200, 200, 200))])
+@pytest.mark.parametrize(("user", "codes"), [(None, (200, 302, 302)), ("alice", (200, 200, 403)), ("ines", (200, 200, 200))])
 def test_who_sees_which_page(client, hosts, alice, ines, user, codes):
     if user:
         client.force_login({"alice": alice, "ines": ines}[user])

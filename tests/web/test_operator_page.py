@@ -51,4 +51,4 @@ def test_a_host_of_before_images_were_told_is_shown(client, ines, monkeypatch):
 
 def test_students_do_not_see_it(client, alice):
     client.force_login(alice)
-    assert client.get("/operator/").status_code == 302
+    assert client.get("/operator/").status_code == 403
