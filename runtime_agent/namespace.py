@@ -33,6 +33,7 @@ def enter(settings: Settings) -> None:
         mountapi.unshare(mountapi.CLONE_NEWNS)
         mountapi.mount("none", Path("/"), "none", mountapi.MS_REC | mountapi.MS_PRIVATE)
         _mount_view(settings)
+        _mount_spares()
         _mount_dev(settings)
         _mount_cgroups(settings)
     os.chdir("/")
@@ -60,6 +61,17 @@ def _join_living(settings: Settings) -> bool:
 def _mount_view(settings: Settings) -> None:
     mountapi.mount("bulkhead", VIEW, "tmpfs", mountapi.MS_NOSUID | mountapi.MS_NODEV, "mode=0711,size=16m")
     (VIEW / ".bulkhead").write_text(str(settings.state_dir))
+
+
+def _mount_spares() -> None:
+    """A whole proc and sysfs. The kernel lets a sandbox mount its own only where one without anything over it is in
+    sight, and writable (mount_too_revealing, fs/namespace.c); in a container of Docker's none is, and crun would then
+    show the sandbox the host's. The second call is for a superblock that was there, read-only."""
+    flags = mountapi.MS_NOSUID | mountapi.MS_NODEV | mountapi.MS_NOEXEC
+    for kind in ("proc", "sysfs"):
+        (VIEW / f".{kind}").mkdir(mode=0o700)
+        mountapi.mount(kind, VIEW / f".{kind}", kind, flags)
+        mountapi.mount(kind, VIEW / f".{kind}", kind, flags | mountapi.MS_REMOUNT)
 
 
 def _mount_dev(settings: Settings) -> None:

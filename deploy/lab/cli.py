@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import host, images, services, supervisor, table, testing, up
+from deploy.lab import host, images, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "frontend", "lint", "sandbox", "labs", "browser")
@@ -37,6 +37,11 @@ def parser() -> argparse.ArgumentParser:
                 lambda a: up.up(a.port, a.listen))
     serve.add_argument("--port", type=port, default=8000, help="1 to 65535, default 8000")
     serve.add_argument("--listen", default="127.0.0.1", help="address to listen on, default 127.0.0.1 (this machine only)")
+    add("worker", "run only the agent of a worker host, for the Redis that BULKHEAD_REDIS_URL names (needs root)",
+        lambda a: worker.worker())
+    part = add("prepare", "install the programs of one part and start nothing: for container images",
+               lambda a: worker.prepare(a.part))
+    part.add_argument("part", choices=worker.PARTS)
     add("down", "stop the site that runs here", lambda a: up.down())
     doctor = add("doctor", "what this machine has and lacks; changes nothing", run_doctor)
     doctor.add_argument("--port", type=port, default=8000)

@@ -60,11 +60,13 @@ def every(places: Places, listen: str, port: int) -> list[Service]:
         Service("worker", [python, "-m", "celery", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads", "-c", "4",
                            "-s", str(places.state / "web" / "beat"), "--without-gossip", "--without-mingle",
                            "-l", "INFO"], site)]
-    if is_root():
-        agent = shared_environment(places)
-        services += [Service("bridge", [python, "-m", "runtime_agent", "bridge"], agent, as_root=True),
-                     Service("control", [python, "-m", "runtime_agent", "control"], agent, as_root=True)]
-    return services
+    return services + (agent(places, shared_environment(places)) if is_root() else [])
+
+
+def agent(places: Places, environment: dict[str, str]) -> list[Service]:
+    """The two processes of a worker host."""
+    return [Service(name, [str(places.python), "-m", "runtime_agent", name], environment, as_root=True)
+            for name in ("bridge", "control")]
 
 
 def redis_command(places: Places) -> list[str]:

@@ -102,7 +102,7 @@ class Supervisor:
         line = f"{name:8} {text}\n"
         self.log.write(line)
         self.log.flush()
-        if name == "lab" or os.environ.get("BULKHEAD_VERBOSE"):
+        if self.log is not sys.stdout and (name == "lab" or os.environ.get("BULKHEAD_VERBOSE")):
             sys.stdout.write(line)
             sys.stdout.flush()
 
