@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import proc, protocol, terminal
+from runtime_agent import notify, proc, protocol, terminal
 from runtime_agent.bus import Connection
 from runtime_agent.channel import Channel
 from runtime_agent.errors import AgentError
@@ -59,6 +59,7 @@ class Bridge:
                 self.open(terminal_id, is_waiting=True)
         tasks = [asyncio.create_task(connection.run()) for connection in (self.speaker, self.listener)]
         tasks.append(asyncio.create_task(self._look_after_held()))
+        notify.ready()
         try:
             await stopped.wait()
         finally:

@@ -23,6 +23,7 @@ from runtime_agent import (
     image_progress,
     images,
     namespace,
+    notify,
     protocol,
     reaper,
     sandbox,
@@ -100,6 +101,7 @@ class Control:
         self.sessions.on_places_changed = tap.sync
         task_received.connect(lambda request, **_: self._has_arrived(request.name, tap), weak=False)
         self._thread("tap", lambda: keep_in_step(tap, self.stopped))
+        notify.ready()
         log.info("control ready host=%s capacity=%d", self.settings.host, self.settings.capacity)
 
     def _has_arrived(self, task_name: str, tap: QueueTap) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import host, images, services, supervisor, table, testing, up, worker
+from deploy.lab import host, images, install, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "frontend", "lint", "sandbox", "labs", "browser")
@@ -37,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
                 lambda a: up.up(a.port, a.listen))
     serve.add_argument("--port", type=port, default=8000, help="1 to 65535, default 8000")
     serve.add_argument("--listen", default="127.0.0.1", help="address to listen on, default 127.0.0.1 (this machine only)")
+    boot = add("install", "write units for systemd and start them: the site runs at every boot (needs root)",
+               lambda a: install.install(a.port, a.listen))
+    boot.add_argument("--port", type=port, default=8000)
+    boot.add_argument("--listen", default="127.0.0.1")
+    gone = add("uninstall", "take the units away again; what students did is kept", lambda a: install.uninstall(a.data))
+    gone.add_argument("--data", action="store_true", help="also remove everything that students did, and the user")
     add("worker", "run only the agent of a worker host, for the Redis that BULKHEAD_REDIS_URL names (needs root)",
         lambda a: worker.worker())
     part = add("prepare", "install the programs of one part and start nothing: for container images",
