@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from labs.consumers import SessionConsumer, TerminalConsumer
+from labs.consumers import FactsConsumer, SessionConsumer, TerminalConsumer
 
 websocket_urlpatterns = [
     path("ws/sessions/<str:session_id>/", SessionConsumer.as_asgi()),
+    path("ws/sessions/<str:session_id>/facts/", FactsConsumer.as_asgi()),
     path("ws/sessions/<str:session_id>/terminals/<int:number>/", TerminalConsumer.as_asgi()),
 ]

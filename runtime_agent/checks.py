@@ -163,6 +163,9 @@ class Checker:
         self.schedule = Schedule()
         self.commanded: set[str] = set()
         """Sessions in which a command has ended since the last look."""
+        self.asking: set[str] = set()
+        """Sessions with an open task that asks the facts: a change of their processes is worth a look."""
+        self.on_mark: Callable[[str], None] = lambda session_id: None
 
     def look_now(self, session_id: str, after_command: bool = True) -> None:
         """One look at one session, if it is the site's and ready."""
@@ -172,13 +175,17 @@ class Checker:
         path = self.records.progress_path(session_id)
         found = progress.load(path)
         try:
-            news = self.examiner.look(session_id, content.load_lab(self.settings.content_dir, record.lab), found,
-                                      after_command)
+            lab = content.load_lab(self.settings.content_dir, record.lab)
+            news = self.examiner.look(session_id, lab, found, after_command)
+            self._note_asking(session_id, any(isinstance(task.check, Question) for task in found.due(lab)))
         except AgentError as error:  # the sandbox went away under the check, or is going: the next look tells
             log.warning("check failed session_id=%s: %s", session_id, error)
             return
         with self.sessions.lock_of(session_id):
             self._tell(record, path, found, news, after_command)
+
+    def _note_asking(self, session_id: str, is_asking: bool) -> None:
+        (self.asking.add if is_asking else self.asking.discard)(session_id)
 
     def _tell(self, record: Record, path: Path, found: Progress, news: list[News], after_command: bool) -> None:
         """Events first, then the progress: a death in between repeats an event and never loses one."""
@@ -227,6 +234,7 @@ class Checker:
             return
         self.commanded.add(session_id)
         self.schedule.ask_for(session_id, DEBOUNCE_SECONDS)
+        self.on_mark(session_id)
 
 
 def marks_socket(path: Path) -> socket.socket:

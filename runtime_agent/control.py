@@ -36,6 +36,8 @@ from runtime_agent.pool import Pool
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
+from runtime_agent.xray.changes import Changes
+from runtime_agent.xray.stream import Stream
 
 WORKER_THREADS = 4
 CHECK_THREADS = 2
@@ -56,6 +58,8 @@ class Control:
                                  machinery=self.pool, facts=self.facts)
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
+        self.stream = Stream(settings, self.sessions.records)
+        self.checker.on_mark = self.stream.hurry
         tasks.install(self.sessions)
 
     def run(self) -> int:
@@ -87,6 +91,9 @@ class Control:
         self._thread("marks", lambda: self.checker.listen(stopped, settings.run_dir / "agent" / "marks.sock"))
         for number in range(CHECK_THREADS):
             self._thread(f"checks-{number}", lambda: self.checker.work(stopped))
+        self._thread("facts-wishes", lambda: self.stream.listen(stopped))
+        self._thread("facts", lambda: self.stream.work(stopped))
+        self._thread("changes", lambda: Changes(settings, self.checker).watch(stopped))
         self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
         self._thread("recover", self.sessions.recover)
         self._thread("pool", lambda: self.pool.run(stopped))

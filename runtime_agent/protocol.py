@@ -55,6 +55,23 @@ def output_channel(terminal_id: str) -> str:
     return f"term:{terminal_id}:out"
 
 
+def facts_wish_channel(session_id: str) -> str:
+    """Redis channel on which the site says that somebody looks at the facts of a session: one of FACTS_WISHES."""
+    return f"facts:{session_id}:in"
+
+
+def facts_channel(session_id: str) -> str:
+    """Redis channel of the facts themselves, in facts frames."""
+    return f"facts:{session_id}:out"
+
+
+FACTS_WISH_PATTERN = "facts:*:in"
+FACTS_HELLO_CHANNEL = "facts:agents"
+"""An agent publishes its host name here when it begins to hear wishes, so that open panels ask again at once."""
+FACTS_OPEN, FACTS_KEEP = b"open", b"keep"
+"""Somebody needs the whole document; somebody still looks. Without a word for FACTS_WATCH_SECONDS nobody does."""
+FACTS_WATCH_SECONDS = 12.0
+
 INPUT_PATTERN = "term:*:in"
 BRIDGE_HELLO_CHANNEL = "term:bridge"
 """The bridge publishes its host name here when it starts, so that viewers greet it again at once."""
@@ -244,6 +261,31 @@ def unaddress(bus_frame: bytes) -> tuple[int | None, bytes]:
     if len(bus_frame) < 1 + _U64.size:
         raise ProtocolError("wrong-length", "a bus frame has a viewer's id behind its type")
     return _U64.unpack_from(bus_frame, 1)[0], bus_frame[:1] + bus_frame[1 + _U64.size:]
+
+
+class FactsFrame(enum.IntEnum):
+    """The ninth byte of a facts frame; before it stands the number of the document's version, behind it JSON."""
+
+    WHOLE = 1    # the document: {"machines": {name: facts}}, lists as objects by key, null left out
+    PATCH = 2    # an RFC 7396 merge patch that makes this version of the one before
+    REMARK = 3   # {"refused": sentence}: a wish was not granted; the version stays
+
+
+_FACTS = struct.Struct(">QB")
+
+
+def encode_facts(version: int, kind: FactsFrame, body: bytes) -> bytes:
+    return _FACTS.pack(version, kind) + body
+
+
+def decode_facts(frame: bytes) -> tuple[int, FactsFrame]:
+    """(version, kind). Raises ProtocolError("wrong-length" or "unknown-type")."""
+    if len(frame) <= _FACTS.size:
+        raise ProtocolError("wrong-length", "a facts frame has a version, a kind and a body")
+    version, kind = _FACTS.unpack_from(frame)
+    if kind not in list(FactsFrame):
+        raise ProtocolError("unknown-type", str(kind))
+    return version, FactsFrame(kind)
 
 
 def clamp_size(rows: int, cols: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The WebSockets of a session."""
 
+from labs.consumers.facts import FactsConsumer
 from labs.consumers.notices import SessionConsumer
 from labs.consumers.terminal import TerminalConsumer
 
-__all__ = ["SessionConsumer", "TerminalConsumer"]
+__all__ = ["FactsConsumer", "SessionConsumer", "TerminalConsumer"]

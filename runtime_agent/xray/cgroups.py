@@ -6,6 +6,7 @@ is ``/..`` (cgroup_namespaces(7)). On version 1 a group may exist for one contro
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -47,14 +48,20 @@ def pids_in(folder: str) -> list[int]:
 
 def paths_of(content: bytes, group: Group) -> dict[str, str] | None:
     """The groups of a process from its /proc/PID/cgroup, by our words; None if it is not of this machine."""
-    inside = f"/{group.name}/inner"
+    return _paths_of(content, group.name, group.version)
+
+
+@functools.lru_cache(maxsize=1024)
+def _paths_of(content: bytes, name: str, version: int) -> dict[str, str] | None:
+    """Most processes of a machine share one text. The result is shared too: nobody changes it."""
+    inside = f"/{name}/inner"
     found = {}
     for line in content.decode("utf-8", "replace").splitlines():
         _, controllers, path = line.split(":", 2)
-        if path.startswith(f"/{group.name}/") or path == f"/{group.name}":
+        if path.startswith(f"/{name}/") or path == f"/{name}":
             below = path.removeprefix(inside) if path.startswith(inside) else "/.."
             for word, hierarchy in CONTROLLERS.items():
-                if hierarchy in controllers.split(",") or (group.version == 2 and not controllers):
+                if hierarchy in controllers.split(",") or (version == 2 and not controllers):
                     found[word] = below or "/"
     return {word: found.get(word, "/") for word in CONTROLLERS} if found else None
 

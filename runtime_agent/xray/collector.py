@@ -37,7 +37,7 @@ class Look:
 
     def __init__(self, box: Any):
         self.box, self.group = box, sandbox.group(box.settings, box.session_id, box.machine)
-        self.home = VIEW / box.spec.name
+        self.home, self.init_pid = VIEW / box.spec.name, box.init_pid
         self.truncated: list[str] = []
         self.tables: dict[int, tuple[dict[str, Any], ...]] = {}
         self.kept: Kept = {}
@@ -62,14 +62,13 @@ class Look:
         return result[0]
 
     def _look_at_processes(self, parts: Collection[str]) -> Facts:
-        machine = processes.Machine(self.group, self.box.init_pid, base_of(self.box), secret_paths(self.box))
+        machine = processes.Machine(self.group, self.init_pid, base_of(self.init_pid), secret_paths(self.box))
         listed = self._keep("processes", processes.collect(machine, cgroups.pids(self.group)))
-        init = next((process for process in listed if process["pid"] == self.box.init_pid), None)
+        init = next((process for process in listed if process["pid"] == self.init_pid), None)
         self._read_tables(listed)
         devices = self._devices(init)
-        for process in listed:
-            process["rootfs"] = mounts.root_of(self.tables.get(process["ns"]["mnt"], ()), process.pop("chroot"), devices)
-        spaces = self._keep("namespaces", namespaces.collect(listed, self.box.init_pid, self.kept))
+        self._find_roots(listed, devices)
+        spaces = self._keep("namespaces", namespaces.collect(listed, self.init_pid, self.kept))
         networks = self._visit(spaces, {"uts", "net"} if "networks" in parts else {"uts"})
         self._finish(listed, spaces)
         shown = [entry for number, table in self.tables.items() if "mounts" in parts
@@ -86,6 +85,14 @@ class Look:
                 self.tables[number] = mounts.read_table(process["pid"])
                 for kind, kept, path in mounts.kept_namespaces(self.tables[number]):
                     self.kept.setdefault((kind, kept), []).append((process["pid"], path))
+
+    def _find_roots(self, listed: list[Facts], devices: HostDevices) -> None:
+        roots: dict[tuple[int, str], str] = {}
+        for process in listed:
+            place = process["ns"]["mnt"], process.pop("chroot")
+            if place not in roots:
+                roots[place] = mounts.root_of(self.tables.get(place[0], ()), place[1], devices)
+            process["rootfs"] = roots[place]
 
     def _devices(self, init: Facts | None) -> HostDevices:
         """What the agent mounted: by the first process's table, and by its own folders."""
@@ -133,9 +140,9 @@ class Look:
         return images.layers(self.box.settings, rootfs.image_of(self.box.settings, self.box.spec))
 
 
-def base_of(box: Any) -> int:
+def base_of(init_pid: int) -> int:
     """The host id of the sandbox's root."""
-    rows = namespaces.uid_map(box.init_pid)
+    rows = namespaces.uid_map(init_pid)
     return rows[0]["outside"] if rows else 0
 
 

@@ -6,6 +6,7 @@ number can slip in. A process is believed to be the sandbox's only if its own cg
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -101,12 +102,17 @@ def parse_status(content: bytes) -> dict[str, Any] | None:
     if match is None:
         return None
     name, state, parent, uid, pids, resident, anonymous, threads, effective, locked, seccomp = match.groups()
-    bits = int(effective, 16)
     return {"comm": clean(name, 64), "state": STATES.get(state.decode(), "idle"), "ppid": int(parent), "uid": int(uid),
             "pids": [int(number) for number in pids.split()], "threads": int(threads),
             "memory_bytes": int(resident or 0) << 10, "anonymous_bytes": int(anonymous or 0) << 10,
-            "capabilities": [name for number, name in enumerate(CAPABILITIES) if bits >> number & 1],
+            "capabilities": capabilities_in(effective),
             "no_new_privs": locked == b"1", "seccomp": SECCOMP.get(seccomp.decode(), "filter")}
+
+
+@functools.lru_cache(maxsize=256)
+def capabilities_in(mask: bytes) -> list[str]:
+    """The names in a mask of /proc/PID/status. The list is shared: nobody changes it."""
+    return [name for number, name in enumerate(CAPABILITIES) if int(mask, 16) >> number & 1]
 
 
 def _command(content: bytes, secret_paths: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ CPU time, children included, and their ratio: the machine cancels out.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import statistics
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
@@ -30,6 +31,19 @@ while [ $(ls -d /proc/[0-9]* | wc -l) -lt %d ]; do setsid sleep 600 & done; slee
 
 
 def main() -> int:
+    with agent() as chosen:
+        box = sandbox.create(chosen, specification())
+        try:
+            spawn.run(chosen, box, ["/bin/bash", "-c", CROWD], "root", 60)
+            report(box)
+        finally:
+            sandbox.delete(chosen, box.session_id, box.machine)
+    return 0
+
+
+@contextlib.contextmanager
+def agent() -> Iterator[settings.Settings]:
+    """Settings of an agent of the bench's own, with this process in its namespace, over the installed images."""
     installed = settings.load(os.environ)
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
         chosen = settings.load({**os.environ, "BULKHEAD_STATE_DIR": folder, "BULKHEAD_RUN_DIR": f"/run/bhbench-{os.getpid()}",
@@ -38,14 +52,11 @@ def main() -> int:
         (chosen.agent_dir / "images").symlink_to(installed.images_dir)
         assert "base" in images.installed(chosen), "no base image: sudo ./lab up builds it"
         namespace.enter(chosen)
-        box = sandbox.create(chosen, sandbox.Spec(str(uuid.uuid4()), "box", "base", "nested", "root", "lab", 1 << 30, 512,
-                                                  1.0, 256 << 20))
-        try:
-            spawn.run(chosen, box, ["/bin/bash", "-c", CROWD], "root", 60)
-            report(box)
-        finally:
-            sandbox.delete(chosen, box.session_id, box.machine)
-    return 0
+        yield chosen
+
+
+def specification(profile: str = "nested", memory_bytes: int = 1 << 30) -> sandbox.Spec:
+    return sandbox.Spec(str(uuid.uuid4()), "box", "base", profile, "root", "lab", memory_bytes, 512, 1.0, 256 << 20)
 
 
 def report(box: sandbox.Sandbox) -> None:
