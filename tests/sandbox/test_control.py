@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import queue
 import re
 import time
@@ -42,6 +43,11 @@ class Site:
 
     def tell(self, task: str, **arguments) -> None:
         self.app.send_task(task, queue=protocol.agent_queue(self.settings.host), kwargs=arguments)
+
+    def mark(self, session_id: str) -> None:
+        """What the bridge says when a command has ended in a terminal."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bridge:
+            bridge.sendto(session_id.encode(), str(self.settings.run_dir / "agent" / "marks.sock"))
 
     def delete(self, session_id: str) -> None:
         self.tell(protocol.TASK_DELETE, session_id=session_id, keep=False)
@@ -137,6 +143,8 @@ def test_a_click_becomes_a_shell_and_a_command_a_passed_task(site, session_id):
         hands.type_line("touch /tmp/two", 10)
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         site.wait_for(session_id, "task_passed", task="two")
+        assert not site.of(session_id, "task_pending"), "nobody has tried the third yet"
+        site.mark(session_id)
         site.wait_for(session_id, "task_pending", task="three", why="no three")
     sequence = [event["seq"] for event in site.of(session_id)]
     assert sequence == sorted(set(sequence))
