@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_agent import proc
+from runtime_agent import proc, sealed
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import RUNTIMES, Settings
 
@@ -46,7 +46,7 @@ class Started:
 
 def runtime_command(settings: Settings) -> list[str]:
     """The runtime with its global options, as every direct call needs them."""
-    return [runtime_path(settings), *_runtime_options(settings)]
+    return [sealed.program(runtime_path(settings)), *_runtime_options(settings)]
 
 
 def installed_runtimes() -> list[str]:
@@ -94,7 +94,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
     for leftover in (exits / name, directory / "pid", directory / "conmon.pid"):
         leftover.unlink(missing_ok=True)
     link = f"c-{secrets.token_hex(6)}"
-    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", runtime_path(settings),
+    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", sealed.program(runtime_path(settings)),
                "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
                "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
                "-l", f"k8s-file:{directory / 'log'}", "--log-size-max", str(LOG_BYTES)]

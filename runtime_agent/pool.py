@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_agent import rootfs, sandbox, spares, teardown
+from runtime_agent import cgroup, rootfs, sandbox, spares, teardown
 from runtime_agent.bundle import Spec
 from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
@@ -79,6 +79,7 @@ class Pool:
 
     def create(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce = lambda stage: None) -> sandbox.Sandbox:
         """``sandbox.create``, from a spare if one fits."""
+        cgroup.hasten()
         self.want(spec)
         return self._create_warm(settings, spec, on_stage) or sandbox.create(settings, spec, on_stage)
 

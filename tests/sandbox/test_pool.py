@@ -4,10 +4,11 @@ import os
 import signal
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from runtime_agent import conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown
+from runtime_agent import cgroup, conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown
 from runtime_agent.capacity import Capacity
 from tests.instance import wait_until
 from tests.sandbox.conftest import specification
@@ -211,3 +212,12 @@ def test_a_kill_while_one_is_discarded_leaves_nothing_after_the_next_look(host, 
     in_a_process_that_is_killed(step)
     settle(a_pool(replace(host, warm=0)))
     assert all_that_is_there(host) == []
+
+
+def test_waiting_for_the_kernel_in_advance_moves_nobody():
+    before = Path("/proc/self/cgroup").read_text()
+    waiting = cgroup.hasten()
+    assert waiting is not None, "this process's own group is not to be seen"
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert Path("/proc/self/cgroup").read_text() == before
