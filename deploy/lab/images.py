@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 
 from deploy.lab import services
@@ -54,19 +55,22 @@ def agent_with_bar(places: Places, arguments: Sequence[str]) -> int:
     """Run the agent's `image` and draw its reports on one line; its exit status. Errors go to stderr as they are."""
     child = subprocess.Popen([*_agent(places), *arguments], cwd=places.project, text=True, stdin=subprocess.DEVNULL,
                              env=services.shared_environment(places), stdout=subprocess.PIPE)
-    drawn = False
+    shown = -1
     for line in child.stdout or ():
         report = json.loads(line)
-        filled = report["percent"] * BAR_CHARACTERS // 100
-        print(f"\r  image [{'#' * filled}{'.' * (BAR_CHARACTERS - filled)}] {report['percent']:3d} % "
-              f"{report['message'][:MESSAGE_CHARACTERS]:{MESSAGE_CHARACTERS}}", end="", flush=True)
-        drawn = True
-        if report["percent"] == 100:
-            print(flush=True)
-            drawn = False
-    if drawn:
+        if sys.stdout.isatty() or report["percent"] // 25 != shown // 25:  # a log gets a line each quarter
+            shown = report["percent"]
+            draw(shown, report["message"])
+    if sys.stdout.isatty() and 0 <= shown < 100:
         print(flush=True)
     return child.wait()
+
+
+def draw(percent: int, message: str) -> None:
+    filled = percent * BAR_CHARACTERS // 100
+    begin, end = ("\r", "\n" if percent == 100 else "") if sys.stdout.isatty() else ("", "\n")
+    print(f"{begin}  image [{'#' * filled}{'.' * (BAR_CHARACTERS - filled)}] {percent:3d} % "
+          f"{message[:MESSAGE_CHARACTERS]:{MESSAGE_CHARACTERS}}", end=end, flush=True)
 
 
 def _agent(places: Places) -> list[str]:
