@@ -20,10 +20,11 @@ HEARTBEAT_SECONDS = 20
 
 
 def create_later(session: LabSession) -> None:
-    """Ask for the sandbox; a resume goes to the host that has the disk."""
+    """Ask for the sandbox; a resume goes to the host that has the disk and the points to go back to."""
     queue = protocol.agent_queue(session.host) if session.is_resume else protocol.QUEUE_SANDBOXES
     _send(protocol.TASK_CREATE, queue, session, generation=session.generation,
-          lab=session.lab_digest, resume=session.is_resume)
+          lab=session.lab_digest, resume=session.is_resume,
+          **({"point": session.rewind_to} if session.rewind_to else {}))
 
 
 def delete_later(session: LabSession, host: str, keep: bool) -> None:

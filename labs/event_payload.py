@@ -15,6 +15,7 @@ from runtime_agent import protocol
 ENVELOPE = {"event_id", "session_id", "seq", "host", "kind", "at", "payload"}
 MAX_NAME_CHARS = 80
 MAX_NUMBER = 2**31 - 1
+MAX_STEPS, MAX_STEP_CHARS = 64, 200
 Check = Callable[[Any], bool]
 
 
@@ -38,6 +39,24 @@ def _is_one_of(*words: str) -> Check:
     return lambda value: isinstance(value, str) and value in words
 
 
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _are_points(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_STEPS and all(
+        isinstance(point, dict) and _is_step(point.get("step")) and _is_size(point.get("bytes")) for point in value)
+
+
+def _is_skipped(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and _is_step(value.get("step"))
+                             and value.get("reason") in protocol.POINT_SKIPPED)
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_STEP_CHARS
+
+
 _TASK = {"task": _is_name}
 _NEEDED: dict[str, dict[str, Check]] = {
     "stage": {"stage": _is_one_of(*protocol.STAGES)},
@@ -49,9 +68,11 @@ _NEEDED: dict[str, dict[str, Check]] = {
     "oom": {"machine": _is_name, "kills": _is_count},
     "exited": {"machine": _is_name, "status": _is_number},
     "removed": {"kept": lambda value: isinstance(value, bool)},
+    "points": {"points": _are_points, "skipped": _is_skipped},
 }
 _ALLOWED: dict[str, Check] = {"boot_ms": _is_number, "detail": _is_text, "why": _is_text, "saw": _is_text,
-                              "generation": _is_count}
+                              "generation": _is_count, "bytes": _is_size, "points": _are_points,
+                              "reason": _is_one_of(*protocol.REASONS)}
 
 
 def check_names(event: dict[str, Any]) -> dict[str, Any]:

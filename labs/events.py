@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from labs import agent_client, event_payload, notices, sessions
+from labs import agent_client, event_payload, kept, notices, rewinding, sessions
 from labs.models import Event, LabSession, TaskResult, Terminal
 from runtime_agent import protocol
 
@@ -76,6 +76,7 @@ def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> No
         _refuse_sandbox(session, host)
         return None
     session.host, session.facts = host, payload["facts"]
+    rewinding.note_points(session, payload.get("points", []), None)
     sessions.become_ready(session, at)
     return notices.state_of(session)
 
@@ -134,12 +135,20 @@ def _are_needs_met(session: LabSession, task: dict[str, Any]) -> bool:
 
 
 def _removed(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
-    if session.state != State.ENDING:
+    if session.state not in (State.ENDING, State.ENDED):
         return None
-    session.state = State.ENDED
-    if not payload["kept"]:
-        session.kept_until = None
+    if session.state == State.ENDED and payload["kept"]:
+        return None
+    if session.kept_until and not payload["kept"]:
+        session.kept_until, session.reason = None, payload.get("reason", session.reason)
+    session.state, session.kept_bytes = State.ENDED, payload.get("bytes")
+    transaction.on_commit(lambda: kept.make_room(session.user))
     return notices.state_of(session)
+
+
+def _points(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
+    rewinding.note_points(session, payload["points"], payload["skipped"])
+    return {"type": "points"}
 
 
 def _note(session: LabSession, payload: Payload, host: str, at: datetime) -> None:
@@ -148,4 +157,4 @@ def _note(session: LabSession, payload: Payload, host: str, at: datetime) -> Non
 
 _APPLY = {"stage": _stage, "ready": _ready, "failed": _failed, "terminal": _terminal, "removed": _removed,
           "task_passed": _task("passed"), "task_pending": _task("pending"), "task_broken": _task("broken"),
-          "oom": _note, "exited": _note}
+          "points": _points, "oom": _note, "exited": _note}

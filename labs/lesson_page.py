@@ -12,7 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, notices, sessions
+from labs import agent_client, notices, rewinding, sessions
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
 from runtime_agent import protocol
 
@@ -117,6 +117,8 @@ def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any],
     for step in shown.get("steps", []):
         own = [task for task in tasks if task["step"] == step["id"]]
         passed = sum(task["passed"] for task in own)
+        step["can_start_over"] = rewinding.can_start_over(reader.session, step["id"])
+        step["why_not"] = rewinding.why_not(reader.session, step["id"])
         step["done"] = "all" if own and passed == len(own) else "some" if passed else "none"
         for block in step["blocks"]:
             _merge(block, reader, by_id, facts, errors)

@@ -59,6 +59,7 @@ def refusal(reason: str) -> str:
         "no-lab": _("This lesson has no lab."),
         "maximum": _("You have as many sandboxes running as you may. End one of them first: your progress page lists them."),
         "no-worker": _("The worker host of this sandbox is not running. Try again later, or tell whoever runs this site."),
+        "no-point": _("There is no copy of your files from the beginning of that step. You can start the sandbox over."),
         "wrong-state": _("This sandbox is not in a state for that any more. The page shows how it stands."),
     }.get(reason, _("That was not possible. Reload the page and try again."))
 

@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import agent_client, notices, sessions
+from labs import agent_client, kept, notices, rewinding, sessions
 from labs.events import title_of
 from labs.lesson_views import refusal
 from labs.models import LabSession, Terminal
@@ -40,19 +40,23 @@ def show(request: HttpRequest, session_id: UUID) -> JsonResponse:
     return JsonResponse({**notices.state_of(session), "stage": session.stage})
 
 
+def _answer(request: HttpRequest, session_id: UUID, change: Callable[[UUID], LabSession]) -> HttpResponse:
+    session = find(request, session_id)
+    try:
+        state = notices.state_of(change(session_id))
+    except sessions.Refused as refused:
+        if wants_json(request):
+            return JsonResponse({"reason": refused.reason, "sentence": refusal(refused.reason)}, status=409)
+        messages.error(request, refusal(refused.reason))
+        return redirect(came_from(request, session))
+    return JsonResponse(state) if wants_json(request) else redirect(came_from(request, session))
+
+
 def _action(change: Callable[[UUID], LabSession]) -> Callable[..., HttpResponse]:
     @require_POST
     @login_required
     def view(request: HttpRequest, session_id: UUID) -> HttpResponse:
-        session = find(request, session_id)
-        try:
-            state = notices.state_of(change(session_id))
-        except sessions.Refused as refused:
-            if wants_json(request):
-                return JsonResponse({"reason": refused.reason, "sentence": refusal(refused.reason)}, status=409)
-            messages.error(request, refusal(refused.reason))
-            return redirect(session.lesson)
-        return JsonResponse(state) if wants_json(request) else redirect(came_from(request, session))
+        return _answer(request, session_id, change)
     return view
 
 
@@ -62,6 +66,14 @@ def came_from(request: HttpRequest, session: LabSession) -> Any:
 
 
 extension, end, restart = _action(sessions.extend), _action(sessions.end), _action(sessions.restart)
+disposal = _action(kept.dispose)
+
+
+@require_POST
+@login_required
+def rewind(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Start the step named ``step`` over."""
+    return _answer(request, session_id, lambda found: rewinding.rewind(found, request.POST.get("step", "")))
 
 
 @require_POST

@@ -21,7 +21,8 @@ State = LabSession.State
 
 
 class Refused(Exception):
-    """A request that the rules forbid; ``reason`` is "no-lab", "maximum", "wrong-state" or "no-worker"."""
+    """A request that the rules forbid; ``reason`` is "no-lab", "maximum", "wrong-state", "no-point" or
+    "no-worker"."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -72,7 +73,7 @@ def restart(session_id: Any) -> LabSession:
         if not hosts:
             raise Refused("no-worker")
         put_away(session, keep=False)
-        _queue_again(session, is_resume=False)
+        queue_again(session, is_resume=False)
     return change_locked(session_id, (State.READY, State.FAILED), change)
 
 
@@ -85,7 +86,7 @@ def resume(session_id: Any) -> LabSession:
             raise Refused("wrong-state")
         if session.host not in hosts:
             raise Refused("no-worker")
-        _queue_again(session, is_resume=True)
+        queue_again(session, is_resume=True)
     return change_locked(session_id, (State.ENDED,), change)
 
 
@@ -95,9 +96,10 @@ def can_resume(session: LabSession) -> bool:
 
 
 def fail(session: LabSession, reason: str, detail: str = "") -> None:
-    """Called on a locked row. A resume that did not start has lost nothing: its disk can be resumed again."""
+    """Called on a locked row. A resume that did not start has lost nothing: its disk can be resumed again, unless it
+    is just what was not there any more."""
     now = timezone.now()
-    is_disk_kept = session.is_resume and session.state in (State.QUEUED, State.STARTING)
+    is_disk_kept = session.is_resume and session.state in (State.QUEUED, State.STARTING) and reason != "expired"
     session.state = State.ENDED if is_disk_kept else State.FAILED
     session.kept_until = now + timedelta(days=settings.SESSION_KEPT_DAYS) if is_disk_kept else None
     session.reason, session.detail, session.ended_at = reason, detail, now
@@ -137,14 +139,16 @@ def put_away(session: LabSession, keep: bool) -> None:
         transaction.on_commit(lambda: agent_client.delete_later(session, host, keep))
 
 
-def _queue_again(session: LabSession, is_resume: bool) -> None:
+def queue_again(session: LabSession, is_resume: bool, rewind_to: str = "") -> None:
+    """Begin another run of the session, on the disk of the last one if ``is_resume``. Called on a locked row."""
     session.generation += 1
     session.state, session.stage, session.reason, session.detail = State.QUEUED, "", "", ""
-    session.is_resume, session.last_seq = is_resume, -1
+    session.is_resume, session.rewind_to, session.last_seq = is_resume, rewind_to, -1
     session.queued_at = session.asked_at = timezone.now()
     session.started_at = session.ready_at = session.ended_at = session.kept_until = None
+    session.kept_bytes = None
     if not is_resume:
-        session.host = ""
+        session.host, session.points = "", {}
     session.terminals.all().delete()
     _new_run(session)
 

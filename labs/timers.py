@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from labs import agent_client, notices, sessions
+from labs import agent_client, kept, notices, sessions
 from labs.models import LabSession
 
 State = LabSession.State
@@ -64,8 +64,7 @@ def _is_orphaned(session: LabSession, now: datetime) -> bool:
 
 def _drop_disk(session: LabSession, now: datetime) -> None:
     if session.kept_until and session.kept_until <= now:
-        session.kept_until = None
-        sessions.put_away(session, keep=False)
+        kept.drop(session, "expired")
 
 
 def _is_overdue(session: LabSession, now: datetime, hosts: Hosts) -> bool:

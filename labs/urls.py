@@ -16,6 +16,8 @@ session_patterns = [
     path("extension/", session_views.extension, name="session-extension"),
     path("end/", session_views.end, name="session-end"),
     path("restart/", session_views.restart, name="session-restart"),
+    path("rewind/", session_views.rewind, name="session-rewind"),
+    path("disposal/", session_views.disposal, name="session-disposal"),
     path("terminals/", session_views.terminals, name="session-terminal-create"),
     path("terminals/<int:number>/end/", session_views.terminal_end, name="session-terminal-end"),
 ]

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import localtime
 
-from labs import agent_client
+from labs import agent_client, kept
 from labs.lesson_page import progress_of
 from labs.models import Course, LabSession, Module
 
@@ -51,7 +51,8 @@ def me_progress(request: HttpRequest) -> HttpResponse:
     modules = progress_of(request.user, modules_of(Course.objects.first()))
     running = (LabSession.objects.filter(user=request.user, state__in=(*LabSession.ACTIVE, LabSession.State.ENDING))
                .select_related("lesson__module__course"))
-    return render(request, "labs/progress.html", {"modules": modules, "running": running})
+    return render(request, "labs/progress.html", {
+        "modules": modules, "running": running, "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
 
 
 @login_required

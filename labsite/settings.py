@@ -30,6 +30,7 @@ SESSIONS_MAXIMUM = env.int("SESSIONS_MAXIMUM", 2, validate=validate.Range(min=1,
 SESSION_OVERDUE_SECONDS = env.int("SESSION_OVERDUE_SECONDS", 180, validate=validate.Range(min=10))
 SESSION_NUDGE_SECONDS = env.int("SESSION_NUDGE_SECONDS", 20, validate=validate.Range(min=5))
 SESSION_ORPHANED_SECONDS = env.int("SESSION_ORPHANED_SECONDS", 1800, validate=validate.Range(min=60))
+SESSION_KEPT_MIB = env.int("SESSION_KEPT_MIB", 2048, validate=validate.Range(min=1))
 SESSION_KEPT_DAYS = env.int("SESSION_KEPT_DAYS", 7, validate=validate.Range(min=0, max=365))
 
 INSTALLED_APPS = [

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import content, progress, protocol, questions, sandbox, spawn, xray
+from runtime_agent import content, progress, protocol, questions, rewind, sandbox, spawn, xray
 from runtime_agent.content import Lab, Script, Task
 from runtime_agent.errors import AgentError
 from runtime_agent.launch import last_line
@@ -176,29 +176,32 @@ class Checker:
         found = progress.load(path)
         try:
             lab = content.load_lab(self.settings.content_dir, record.lab)
+            step = found.open_step(lab)
             news = self.examiner.look(session_id, lab, found, after_command)
             self._note_asking(session_id, any(isinstance(task.check, Question) for task in found.due(lab)))
         except AgentError as error:  # the sandbox went away under the check, or is going: the next look tells
             log.warning("check failed session_id=%s: %s", session_id, error)
             return
         with self.sessions.lock_of(session_id):
-            self._tell(record, path, found, news, after_command)
+            current = self.records.find(session_id)
+            if current is None or current.generation != record.generation:
+                return  # deleted or restarted while we looked
+            self._tell(current, news)
+            if found.open_step(lab) not in (step, None):
+                rewind.keep_point(self.sessions, current, lab, found.open_step(lab))
+            if news or after_command:
+                progress.save(path, found)
 
     def _note_asking(self, session_id: str, is_asking: bool) -> None:
         (self.asking.add if is_asking else self.asking.discard)(session_id)
 
-    def _tell(self, record: Record, path: Path, found: Progress, news: list[News], after_command: bool) -> None:
-        """Events first, then the progress: a death in between repeats an event and never loses one."""
-        current = self.records.find(record.session_id)
-        if current is None or current.generation != record.generation:
-            return  # deleted or restarted while we looked
+    def _tell(self, current: Record, news: list[News]) -> None:
+        """Events first, then a point to go back to, then the progress: a death in between repeats and never loses."""
         for kind, payload in news:
-            self.sessions.emit(kind, record, payload)
+            self.sessions.emit(kind, current, payload)
             if kind == "exited":
                 current.state = "exited"
                 self.records.save(current)
-        if news or after_command:
-            progress.save(path, found)
 
     def work(self, stopped: threading.Event) -> None:
         """Thread body: take what is due, one at a time. Several threads may run it."""

@@ -129,6 +129,7 @@ class Lab:
     extend: int
     networks: tuple[Network, ...] = ()
     previews: tuple[Preview, ...] = ()
+    resume: Mapping[str, str] = field(default_factory=dict)
     solutions: tuple[Block, ...] = field(default=(), repr=False)
 
 
@@ -211,7 +212,7 @@ class _Reader:
             digest=digest, directory=directory, lesson=_text(document["lesson"]), machines=machines, steps=steps,
             tasks=self._tasks(document["tasks"]),
             terminals=tuple(self._machine_name(entry["machine"]) for entry in document["terminals"]),
-            setup={self._machine_name(name): self._file(path) for name, path in document["setup"].items()},
+            setup=self._scripts(document["setup"]), resume=self._scripts(document.get("resume", {})),
             minutes=self._bounded("minutes", document["limits"]["minutes"], 1),
             extend=_whole(document["limits"].get("extend", 0)),
             networks=self._networks(document["networks"]),
@@ -289,6 +290,9 @@ class _Reader:
                 or not 0 < timeout <= self.bounds.timeout_seconds:
             raise AgentError("bad-limit", f"timeout {timeout!r}, at most {self.bounds.timeout_seconds} s")
         return Script(self._file(entry["run"]), _match(_USER, entry.get("user", "root")), float(timeout))
+
+    def _scripts(self, entries: dict[str, Any]) -> dict[str, str]:
+        return {self._machine_name(name): self._file(path) for name, path in entries.items()}
 
     def _file(self, path: object) -> str:
         _match(_PATH, path)

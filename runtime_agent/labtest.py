@@ -1,9 +1,9 @@
 """``python -m runtime_agent check-labs``: does for each lab what a person would, on a real sandbox.
 
 Start; every task must be *not passed*; type the solution's blocks step by step; each step's tasks must turn
-passed, and no later one may; type everything again in the same sandbox, which must break nothing; all within
-the lab's minutes. It needs no site, no broker and no other process of ours, and uses the very modules that
-serve students. ``keyboard`` says how it knows that a command has ended.
+passed, and no later one may; type everything again in the same sandbox, which must break nothing; put it away and
+resume it; all within the lab's minutes. It needs no site, no broker and no other process of ours, and uses the very
+modules that serve students. ``keyboard`` says how it knows that a command has ended.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class LabTest:
             for first in (True, False):
                 if not self.outcome.faults:
                     self._type_all(first)
+            if not self.outcome.faults:
+                self._resume()
         except AgentError as error:
             self._fault(f"{error.reason}: {error}")
         finally:
@@ -137,6 +139,12 @@ class LabTest:
         for task in self.lab.tasks:
             if task.step in later and self._ask(task)[0]:
                 self._fault(f"{task.step}/{task.id}: passed already after step {step!r}")
+
+    def _resume(self) -> None:
+        """The set-up must not fail on the files that a student leaves."""
+        for machine in self.lab.machines:
+            sandbox.delete(self.settings, self.record.session_id, machine, keep_disk=True)
+        self.boxes = launch(self.settings, self.record.session_id, self.lab, lambda stage: None, on_kept_files=True)
 
     def _ask(self, task: Task) -> tuple[bool, str]:
         started = time.monotonic()

@@ -18,10 +18,11 @@ from runtime_agent.settings import Settings
 SETUP_TIMEOUT_SECONDS = 60
 
 
-def launch(settings: Settings, session_id: str, lab: Lab, announce: Callable[[str], None], *,
+def launch(settings: Settings, session_id: str, lab: Lab, announce: Callable[[str], None], *, on_kept_files: bool = False,
            machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn) -> dict[str, Any]:
     """Create every machine of ``lab`` and run its set-up; return the sandboxes by name.
 
+    With ``on_kept_files`` the disks hold a student's work, and a machine that has a ``resume`` script gets that one.
     ``announce`` gets each of protocol.STAGES from "disk" to "setup" as it begins, once.
     Raises AgentError: what ``sandbox.create`` raises, or "setup-failed".
     """
@@ -34,9 +35,10 @@ def launch(settings: Settings, session_id: str, lab: Lab, announce: Callable[[st
 
     boxes = {name: machinery.create(settings, spec_of(session_id, lab, name), announce_once)
              for name in lab.machines}
-    if lab.setup:
+    scripts = {**lab.setup, **lab.resume} if on_kept_files else lab.setup
+    if scripts:
         announce_once("setup")
-    for name, path in lab.setup.items():
+    for name, path in scripts.items():
         _run_setup(settings, boxes[name], lab, path, terminals)
     return boxes
 
@@ -53,7 +55,8 @@ def spec_of(session_id: str, lab: Lab, name: str) -> sandbox.Spec:
 
 
 def _run_setup(settings: Settings, box: Any, lab: Lab, path: str, terminals: ModuleType | Any) -> None:
-    """The image's own shell runs it, as root of the sandbox: nobody has had a chance to break it yet."""
+    """The image's own shell runs it, as root of the sandbox. On kept files a student may have broken that shell; then
+    this fails with a reason, and starting over is what is left."""
     result = terminals.run(settings, box, ["/bin/sh", "-eu"], "root", SETUP_TIMEOUT_SECONDS,
                            stdin=(lab.directory / path).read_bytes())
     if result.timed_out or result.status != 0:

@@ -30,6 +30,7 @@ MNT_DETACH = 2
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE, LO_FLAGS_AUTOCLEAR = 0x4C82, 0x4C0A, 4
 LOOP_MAJOR = 7
+FITHAW = 0xC0045878
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,6 +68,16 @@ def unmount(target: Path) -> None:
     """Detach the topmost mount at ``target``; nothing mounted there is no error."""
     if _libc.umount2(_text(target), MNT_DETACH) < 0 and ctypes.get_errno() not in (2, 22):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), f"unmount {target}")
+
+
+def thaw(target: Path) -> None:
+    """Let a frozen file system be written to again; one that is not frozen or not mounted is no error."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(descriptor, FITHAW, 0)
+        finally:
+            os.close(descriptor)
 
 
 def unshare(flags: int) -> None:

@@ -10,7 +10,7 @@ click meets neither our lock nor our load.
 disk says which spares there are (spares.py), so a restarted agent carries on with those it finds. The kinds are
 remembered in this process only; spares that are adopted bring theirs along.
 
-``create``, ``find`` and ``delete`` are those of ``sandbox``: ``Sessions`` uses a Pool in its place.
+``create``, ``find``, ``living`` and ``delete`` are those of ``sandbox``: ``Sessions`` uses a Pool in its place.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Pool:
 
     # --- in the place of ``sandbox`` ----------------------------------------------------------------------
 
-    find, delete = staticmethod(sandbox.find), staticmethod(sandbox.delete)
+    find, living, delete = (staticmethod(function) for function in (sandbox.find, sandbox.living, sandbox.delete))
 
     def create(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce = lambda stage: None) -> sandbox.Sandbox:
         """``sandbox.create``, from a spare if one fits."""

@@ -60,6 +60,13 @@ class Progress:
         self.closed[number] = conmon_pid
         return is_news
 
+    def go_back(self, lab: Lab, step: str) -> None:
+        """Forget what was found out about ``step`` and later ones, and all that was true of the sandbox before."""
+        earlier = set(lab.steps[:lab.steps.index(step)])
+        self.passed = {task.id: self.passed[task.id] for task in lab.tasks
+                       if task.step in earlier and task.id in self.passed}
+        self.pending, self.broken, self.tried, self.oom_kills, self.closed = {}, {}, [], {}, {}
+
     def open_step(self, lab: Lab) -> str | None:
         """The first step that has a task not passed; None when all is done."""
         steps = {task.step for task in lab.tasks if task.id not in self.passed}

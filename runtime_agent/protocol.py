@@ -30,6 +30,8 @@ QUEUE_SANDBOXES = "sandboxes"
 QUEUE_WEB = "web"
 
 TASK_CREATE = "agent.create"
+"""session_id, generation, lab, resume; with ``point`` (a step's id) the kept files go back to the beginning of that step.
+A higher generation replaces the sandbox, the same one changes nothing."""
 TASK_OPEN_TERMINAL = "agent.open_terminal"
 TASK_CLOSE_TERMINAL = "agent.close_terminal"
 TASK_CHECK = "agent.check"
@@ -151,6 +153,12 @@ REASONS: dict[str, Reason] = {
     "disk-full": Reason(507, 4507, "The worker has no disk space left for new sandboxes. "
                                    "Tell whoever runs this site."),
     "overdue": Reason(504, 4504, "The sandbox took too long to start. Try again."),
+    "expired": Reason(410, 4410, "The files of this sandbox are not kept any more. Start again; "
+                                 "your passed tasks are kept."),
+    "made-room": Reason(410, 4410, "The files of this sandbox were deleted to make room for newer ones. Start again; "
+                                   "your passed tasks are kept."),
+    "no-point": Reason(410, 4410, "The worker has no copy of your files from the beginning of that step. "
+                                  "Resume to go on with them as they are."),
     "lost": Reason(410, 4410, "The sandbox is gone: its worker lost it. Start again; your passed tasks are kept."),
     "stopped": Reason(410, 4410, "The sandbox's first process ended. Start again; your passed tasks are kept."),
 }
@@ -166,7 +174,7 @@ CLOSE_BUSY = 4503
 
 EVENT_KINDS = frozenset({
     "stage",         # {"stage": one of STAGES}
-    "ready",         # {"boot_ms": int, "facts": {"cgroup": 1|2, "kernel": str, "runtime": str}}
+    "ready",         # {"boot_ms": int, "facts": {"cgroup": 1|2, "kernel": str, "runtime": str}, "points": as below}
     "failed",        # {"reason": key of REASONS, "detail": str for the operator}
     "terminal",      # {"number": int, "machine": str, "state": "open"|"closed", "status": int|None}
     "task_passed",   # {"task": str, "saw": str}
@@ -174,8 +182,15 @@ EVENT_KINDS = frozenset({
     "task_broken",   # {"task": str, "why": str}
     "oom",           # {"machine": str, "kills": int}
     "exited",        # {"machine": str, "status": int}
-    "removed",       # {"kept": bool}
+    "removed",       # {"kept": bool, "bytes": int on the worker's disk, "reason": "made-room" if nobody asked for it}
+    "points",        # {"points": [{"step": str, "bytes": int}], "skipped": None | {"step": str, "reason": str}}
 })
+POINT_SKIPPED = {
+    "disk-full": "the worker's disk is nearly full",
+    "too-large": "your sandbox holds too many files for a quick copy",
+    "failed": "the worker could not copy your files",
+}
+"""Why a step has no point to go back to, as the end of a sentence."""
 STAGES = ("placed", "disk", "root", "runtime", "setup", "shell")
 MAX_TEXT_CHARS = 2000
 

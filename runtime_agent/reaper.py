@@ -40,7 +40,16 @@ def reap(sessions: Sessions, *, machinery: ModuleType | Any = sandbox, now: floa
     for session_id in gone:
         log.info("reaped session_id=%s", session_id)
     sessions.records.forget_ended(now)
-    return gone
+    return gone + make_room(sessions)
+
+
+def make_room(sessions: Sessions) -> list[str]:
+    """Drop kept disks until they fit into what this host keeps, those that ended first; return the sessions."""
+    kept, dropped = sessions.records.kept(), []
+    while kept and sum(one.size for one in kept) > sessions.settings.kept_bytes:
+        sessions.drop_kept(kept[0])
+        dropped.append(kept.pop(0).session_id)
+    return dropped
 
 
 def _forget(sessions: Sessions, session_id: str, machinery: ModuleType | Any) -> None:

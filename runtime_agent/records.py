@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -28,10 +29,21 @@ class Record:
     generation: int
     lab: str
     resume: bool = False
+    point: str | None = None
     state: str = "starting"
     owner: str = SITE
     accepted_at: float = 0.0
     boot_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An ended session with its disk; ``size`` in bytes on this host's disk."""
+
+    session_id: str
+    generation: int
+    ended_at: float
+    size: int
 
 
 class Records:
@@ -41,6 +53,7 @@ class Records:
         self.sandboxes_dir = agent_dir / "sandboxes"
         self.disks_dir = agent_dir / "disks"
         self.ended_dir = agent_dir / "ended"
+        self.points_dir = agent_dir / "points"
         for directory in (self.sandboxes_dir, self.disks_dir, self.ended_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -70,10 +83,29 @@ class Records:
         kept = [path.stem[len(session_id) + 1:] for path in self.disks_dir.glob(f"{session_id}-*.img")]
         return sorted({*made, *kept})
 
-    def keep_progress(self, session_id: str) -> None:
-        """Put the progress beside the kept disk, where a resume finds it."""
+    def disk_path(self, session_id: str, machine: str) -> Path:
+        return self.disks_dir / f"{protocol.check_session_id(session_id)}-{machine}.img"
+
+    def keep(self, session_id: str) -> None:
+        """Put progress and generation beside the kept disk, where a resume and the reaper find them. May be called twice."""
         if self.progress_path(session_id).exists():
             os.replace(self.progress_path(session_id), self._kept_progress(session_id))
+        if record := self.find(session_id):
+            _write(self._kept(session_id), json.dumps({"generation": record.generation, "ended_at": time.time()}))
+
+    def kept(self) -> list[Kept]:
+        """Every session that has ended and whose disk is kept, the one that ended first first."""
+        found = []
+        for path in self.disks_dir.glob("*.kept.json"):
+            session_id = path.name.partition(".")[0]
+            if self.find(session_id) is None:
+                found.append(Kept(session_id, size=self.bytes_of(session_id), **json.loads(path.read_text())))
+        return sorted(found, key=lambda kept: kept.ended_at)
+
+    def bytes_of(self, session_id: str) -> int:
+        """What the session's disks and points take up on this host's disk."""
+        files = [*self.disks_dir.glob(f"{session_id}-*.img"), *(self.points_dir / session_id).glob("*/*.img")]
+        return sum(file.stat().st_blocks * 512 for file in files)
 
     def restore_progress(self, session_id: str) -> None:
         if self._kept_progress(session_id).exists():
@@ -84,6 +116,8 @@ class Records:
         directory = self._directory(session_id)
         if not keep:
             self._kept_progress(session_id).unlink(missing_ok=True)
+            self._kept(session_id).unlink(missing_ok=True)
+            shutil.rmtree(self.points_dir / session_id, ignore_errors=True)
         for name in ("progress.json", "session.json", "progress.new", "session.new"):
             (directory / name).unlink(missing_ok=True)
         if directory.exists() and not any(directory.iterdir()):
@@ -109,6 +143,9 @@ class Records:
 
     def _directory(self, session_id: str) -> Path:
         return self.sandboxes_dir / protocol.check_session_id(session_id)
+
+    def _kept(self, session_id: str) -> Path:
+        return self.disks_dir / f"{session_id}.kept.json"
 
     def _kept_progress(self, session_id: str) -> Path:
         return self.disks_dir / f"{session_id}.progress.json"

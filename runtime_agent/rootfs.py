@@ -37,6 +37,11 @@ def disk_path(settings: Settings, name: str) -> Path:
     return settings.disks_dir / f"{name}.img"
 
 
+def disk_mount(name: str) -> Path:
+    """Where the disk of container ``name`` is mounted in the agent's namespace."""
+    return VIEW / name / "disk"
+
+
 def make_disk(settings: Settings, spec: Spec, base: int) -> None:
     """Make the writable layer's file system unless it is there (a resumed session). Raises AgentError("disk-full")."""
     path = disk_path(settings, spec.name)

@@ -20,13 +20,14 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import content, progress, protocol, sandbox, spawn
+from runtime_agent import content, progress, protocol, rewind, sandbox, spawn
 from runtime_agent.capacity import Capacity
 from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
 from runtime_agent.events import Outbox
 from runtime_agent.launch import launch
-from runtime_agent.records import Record, Records
+from runtime_agent.points import Points
+from runtime_agent.records import Kept, Record, Records
 from runtime_agent.settings import Settings
 
 START_ROWS, START_COLS = 24, 80
@@ -38,10 +39,10 @@ class Sessions:
 
     def __init__(self, settings: Settings, outbox: Outbox, capacity: Capacity, records: Records, *,
                  machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn,
-                 facts: dict[str, Any] | None = None):
+                 facts: dict[str, Any] | None = None, points: Points | None = None):
         self.settings, self.outbox, self.capacity, self.records = settings, outbox, capacity, records
         self.machinery, self.terminals = machinery, terminals
-        self.facts = facts or {}
+        self.facts, self.points = facts or {}, points or Points(settings)
         self.on_check: Callable[[str], None] = lambda session_id: None
         self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -52,17 +53,18 @@ class Sessions:
 
     # --- create -------------------------------------------------------------------------------------------
 
-    def create(self, session_id: Any, generation: Any, digest: Any, resume: Any) -> None:
+    def create(self, session_id: Any, generation: Any, digest: Any, resume: Any, point: Any = None) -> None:
         """Bring a session to ``ready``, or say ``failed``. Raises HostFull, and then has done nothing."""
         session_id = protocol.check_session_id(session_id)
-        if isinstance(generation, bool) or not isinstance(generation, int) or not isinstance(resume, bool):
-            self._emit_failed(session_id, 0, AgentError("bad-message", "generation or resume has a wrong type"))
+        if isinstance(generation, bool) or not isinstance(generation, int) or not isinstance(resume, bool) \
+                or not (point is None or (isinstance(point, str) and resume)):
+            self._emit_failed(session_id, 0, AgentError("bad-message", "generation, resume or point has a wrong type"))
             return
         with self.lock_of(session_id):
             if self._is_stale(session_id, generation):
                 log.info("stale create session_id=%s generation=%d", session_id, generation)
                 return
-            record = Record(session_id, generation, digest, resume, accepted_at=time.time())
+            record = Record(session_id, generation, digest, resume, point, accepted_at=time.time())
             try:
                 self._create_locked(record)
             except AgentError as error:
@@ -89,13 +91,15 @@ class Sessions:
             self.on_places_changed(0)
             if record.resume:
                 self.records.restore_progress(record.session_id)
+                rewind.lay_disks(self, record, lab)
             self._start(record, lab)
 
     def _start(self, record: Record, lab: Lab) -> None:
         started = time.monotonic()
         self.emit("stage", record, {"stage": "placed"})
         boxes = launch(self.settings, record.session_id, lab, lambda stage: self.emit("stage", record, {"stage": stage}),
-                       machinery=self.machinery, terminals=self.terminals)
+                       on_kept_files=rewind.is_on_kept_files(record, lab), machinery=self.machinery,
+                       terminals=self.terminals)
         self.emit("stage", record, {"stage": "shell"})
         for number, machine in enumerate(lab.terminals):
             self.terminals.open_terminal(self.settings, boxes[machine], number, START_ROWS, START_COLS)
@@ -143,8 +147,17 @@ class Sessions:
             generation = record.generation if record else max(self.records.ended_generation(session_id), 0)
             self._remove_machines(session_id, keep=bool(keep))
             self.records.bury(session_id, generation)
-            self.outbox.emit("removed", session_id, {"kept": bool(keep), "generation": generation})
+            self.outbox.emit("removed", session_id, {"kept": bool(keep), "generation": generation,
+                                                     "bytes": self.records.bytes_of(session_id)})
         self.on_places_changed(0)
+
+    def drop_kept(self, kept: Kept) -> None:
+        """Delete the files of an ended session to make room, and say so; one that has been resumed is left alone."""
+        with self.lock_of(kept.session_id):
+            if self.records.find(kept.session_id) is None:
+                self._remove_machines(kept.session_id, keep=False)
+                self.outbox.emit("removed", kept.session_id, {"kept": False, "generation": kept.generation, "bytes": 0,
+                                                              "reason": "made-room"})
 
     def report(self, session_id: Any) -> None:
         """Say again how the session stands, for a site that may have missed it."""
@@ -158,11 +171,12 @@ class Sessions:
                 self._report_locked(record)
 
     def recover(self) -> None:
-        """Carry on with every start that the death of the former process cut short."""
+        """Carry on with every start that the death of the former process cut short, and end what it left half done."""
+        rewind.clean_up(self)
         for record in self.records.all():
             if record.state == "starting" and record.owner == "site":
                 log.info("carrying on session_id=%s", record.session_id)
-                self.create(record.session_id, record.generation, record.lab, record.resume)
+                self.create(record.session_id, record.generation, record.lab, record.resume, record.point)
 
     def close_tap(self) -> None:
         """Stop taking creates before one is put back, or it would come straight here again."""
@@ -175,7 +189,8 @@ class Sessions:
 
     def _emit_ready(self, record: Record) -> None:
         self.emit("ready", record, {"boot_ms": record.boot_ms,
-                                    "facts": {"kernel": os.uname().release, **self.facts}})
+                                    "facts": {"kernel": os.uname().release, **self.facts},
+                                    "points": self.points.told(record.session_id)})
 
     def _emit_failed(self, session_id: str, generation: int, error: AgentError) -> None:
         self.outbox.emit("failed", session_id, {"reason": error.reason, "generation": generation,
@@ -209,6 +224,6 @@ class Sessions:
         for machine in self.records.machines(session_id):
             self.machinery.delete(self.settings, session_id, machine, keep_disk=keep)
         if keep:
-            self.records.keep_progress(session_id)
+            self.records.keep(session_id)
         self.records.remove(session_id, keep)
 

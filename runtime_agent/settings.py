@@ -39,6 +39,12 @@ class Settings:
     warm: int
     slot_base: int
     runtime: str
+    kept_gib: int
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the disks of ended sessions may take up together."""
+        return self.kept_gib * GIB
 
     @property
     def agent_dir(self) -> Path:
@@ -85,7 +91,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         capacity=_read(environ, "BULKHEAD_CAPACITY", str(_default_capacity()), _number(1, 100_000), "1 to 100000"),
         warm=_read(environ, "BULKHEAD_WARM", "2", _number(0, 1000), "0 to 1000"),
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
-        runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"))
+        runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"),
+        kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"))
 
 
 @functools.cache

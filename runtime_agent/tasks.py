@@ -28,10 +28,11 @@ class _Work:
 
 
 @app.task(name=protocol.TASK_CREATE, bind=True, max_retries=None)
-def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any = False) -> None:
+def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any = False,
+           point: Any = None) -> None:
     _Work.sessions.capacity.note_begun()
     try:
-        _Work.sessions.create(session_id, generation, lab, resume)
+        _Work.sessions.create(session_id, generation, lab, resume, point)
     except HostFull:
         if resume:  # its disk is here and nowhere else, so it waits in this host's own queue
             raise task.retry(countdown=RESUME_RETRY_SECONDS) from None

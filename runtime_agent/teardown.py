@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import cgroup, conmon, proc, rootfs, slots, spawn, state
+from runtime_agent import cgroup, conmon, mountapi, proc, rootfs, slots, spawn, state
 from runtime_agent.settings import Settings
 
 
@@ -22,6 +22,7 @@ def dismantle(settings: Settings, name: str, home: Path) -> None:
     """
     control = cgroup.of_container(settings.cgroup, name)
     conmons = _conmons(home)
+    mountapi.thaw(rootfs.disk_mount(name))  # nobody who waits for a frozen disk can be killed
     control.kill()
     if (conmon.run_dir(settings) / "runtime" / name).exists():
         spawn.delete_container(settings, name)

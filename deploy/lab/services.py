@@ -16,9 +16,9 @@ from deploy.lab.places import Places, is_root
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED_ON = ("LANG", "TZ", "BULKHEAD_CAPACITY", "BULKHEAD_WARM", "BULKHEAD_HOST", "BULKHEAD_CGROUP", "BULKHEAD_RUNTIME",
-             "BULKHEAD_SLOT_BASE")
+             "BULKHEAD_SLOT_BASE", "BULKHEAD_KEPT_GIB")
 SITE_ONLY = ("BULKHEAD_DATABASE_URL", "BULKHEAD_CONTENT_DIRS", "BULKHEAD_SIGNUP_OPEN", "BULKHEAD_TIME_ZONE",
-             "BULKHEAD_SESSIONS_MAXIMUM")
+             "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB")
 
 
 @dataclass(frozen=True)

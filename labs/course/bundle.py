@@ -43,7 +43,8 @@ def publish(lesson: Lesson, out_dir: Path) -> str:
 def files_of(lesson: Lesson) -> dict[str, bytes]:
     """Relative path -> content of everything the worker needs."""
     checks = [path for path in sorted((lesson.path / "checks").rglob("*")) if path.is_file() and not path.is_symlink()]
-    names = [path.relative_to(lesson.path).as_posix() for path in checks] + list(lesson.lab["setup"].values())
+    names = [path.relative_to(lesson.path).as_posix() for path in checks] + [
+        *lesson.lab["setup"].values(), *lesson.lab["resume"].values()]
     files = {name: (lesson.path / name).read_bytes() for name in names}
     files["lab.json"] = json.dumps(lesson.lab, separators=(",", ":")).encode()
     return files

@@ -11,7 +11,7 @@ from labs.course.findings import Findings, nearest
 from labs.course.networks_yaml import NAME, machine_of, networks, previews
 from labs.course.yaml_file import Node
 
-KEYS = ("machines", "networks", "terminals", "previews", "limits", "setup", "tasks")
+KEYS = ("machines", "networks", "terminals", "previews", "limits", "setup", "resume", "tasks")
 MACHINE_KEYS = ("image", "profile", "user", "memory", "cpus", "pids", "disk", "hostname")
 TASK_KEYS = ("id", "step", "title", "points", "machine", "check", "fail", "hint", "needs")
 PROFILES: dict[str, dict[str, Any]] = {
@@ -43,7 +43,8 @@ class LabFile:
         machines = self._machines()
         return {"machines": machines, "networks": networks(root.get("networks"), machines),
                 "previews": previews(root.get("previews"), machines), "terminals": self._terminals(machines),
-                "limits": self._limits(), "setup": self._setup(machines), "tasks": self._tasks(machines)}
+                "limits": self._limits(), "setup": self._scripts("setup", machines),
+                "resume": self._scripts("resume", machines), "tasks": self._tasks(machines)}
 
     # --- machines -----------------------------------------------------------------------------------------
 
@@ -98,8 +99,9 @@ class LabFile:
         return {"minutes": int(node.number("minutes", 60, 1, 480)), "extend": int(node.number("extend", 30, 0, 240)),
                 "idle": int(node.number("idle", 20, 1, 480))}
 
-    def _setup(self, machines: dict[str, Any]) -> dict[str, str]:
-        node = self.root.get("setup")
+    def _scripts(self, key: str, machines: dict[str, Any]) -> dict[str, str]:
+        """machine -> file, of ``setup`` or ``resume``."""
+        node = self.root.get(key)
         result = {}
         for name, value in node.items() if node else ():
             path = str(value.value())

@@ -10,7 +10,11 @@ from labs.models.course import Lesson
 
 
 class LabSession(models.Model):
-    """One run of one lesson's lab by one student; its id names the sandbox on every level."""
+    """One run of one lesson's lab by one student; its id names the sandbox on every level.
+
+    ``points`` maps a step's id to {"bytes": size of the copy of the files it began with} or {"skipped": why there is none}.
+    ``rewind_to`` is the step that the present run goes back to, if it does.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -46,6 +50,9 @@ class LabSession(models.Model):
     warned_minutes = models.PositiveIntegerField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     kept_until = models.DateTimeField(null=True, blank=True)
+    kept_bytes = models.BigIntegerField(null=True, blank=True)
+    points = models.JSONField(default=dict, blank=True)
+    rewind_to = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["-queued_at"]

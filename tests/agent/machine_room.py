@@ -10,6 +10,7 @@ from typing import Any
 from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
 from runtime_agent.events import Outbox
+from runtime_agent.points import Points
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
 
@@ -28,6 +29,10 @@ class Box:
     def spec(self) -> Any:
         return SimpleNamespace(session_id=self.session_id, machine=self.machine)
 
+    @property
+    def container(self) -> str:
+        return f"{self.session_id}-{self.machine}"
+
     def oom_kills(self) -> int:
         return self.kills
 
@@ -41,14 +46,17 @@ class Answer:
 
 @dataclass
 class MachineRoom:
-    """Both modules in one: sandboxes are directories, scripts answer as the test has set ``answers``."""
+    """Both modules in one: sandboxes are directories, disks are small files, scripts answer as the test has set
+    ``answers``."""
 
     sandboxes_dir: Path
+    disks_dir: Path
     boxes: dict[tuple[str, str], Box] = field(default_factory=dict)
     created: list[tuple[str, str]] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
     opened: list[tuple[str, int]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    fed: list[bytes] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
 
@@ -62,12 +70,22 @@ class MachineRoom:
             self.created.append(place)
             self.boxes[place] = Box(*place)
             (self.sandboxes_dir / spec.session_id / spec.machine).mkdir(parents=True, exist_ok=True)
+            if not self.disk(*place).exists():
+                self.disk(*place).write_text("new")
         return self.boxes[place]
+
+    def disk(self, session_id: str, machine: str = "box") -> Path:
+        return self.disks_dir / f"{session_id}-{machine}.img"
+
+    def living(self, settings: Any) -> list[Box]:
+        return list(self.boxes.values())
 
     def delete(self, settings: Any, session_id: str, machine: str, keep_disk: bool = False) -> None:
         self.boxes.pop((session_id, machine), None)
         if keep_disk:
             self.kept.append((session_id, machine))
+        else:
+            self.disk(session_id, machine).unlink(missing_ok=True)
         directory = self.sandboxes_dir / session_id / machine
         if directory.exists():
             directory.rmdir()
@@ -85,21 +103,39 @@ class MachineRoom:
         self.opened.remove((box.session_id, number))
         return True
 
-    def run(self, settings: Any, box: Box, argv: list[str], user: str, timeout: float, **_: Any) -> Answer:
+    def run(self, settings: Any, box: Box, argv: list[str], user: str, timeout: float,
+            stdin: bytes | None = None, **_: Any) -> Answer:
         if (box.session_id, box.machine) not in self.boxes:
             raise AgentError("lost", "gone")
+        if stdin is not None:
+            self.fed.append(stdin)
         self.asked.append(argv[-1].rpartition("/")[2])
         return self.answers.get(self.asked[-1], Answer(1, "not yet\n"))
 
 
+class PlainFiles:
+    """A stand-in for ``diskcopy``: disks are files that nobody has mounted."""
+
+    def settle(self, source: Any) -> None:
+        pass
+
+    def freeze_and_copy(self, source: Any, target: Path) -> None:
+        target.write_bytes(source.image.read_bytes())
+
+    def copy_back(self, source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+
+
 def hall(tmp_path: Path, capacity: int = 4) -> tuple[Sessions, MachineRoom]:
     """Sessions over a machine room, on a fresh state directory."""
-    settings = SimpleNamespace(agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here")
+    settings = SimpleNamespace(agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here",
+                               kept_bytes=1 << 30)
     settings.content_dir.mkdir()
     records = Records(settings.agent_dir)
-    room = MachineRoom(records.sandboxes_dir)
+    room = MachineRoom(records.sandboxes_dir, records.disks_dir)
     sessions = Sessions(settings, Outbox(settings.agent_dir / "outbox", "here"),
-                        Capacity(capacity, lambda: set(room.boxes)), records, machinery=room, terminals=room)
+                        Capacity(capacity, lambda: set(room.boxes)), records, machinery=room, terminals=room,
+                        points=Points(settings, PlainFiles()))
     return sessions, room
 
 

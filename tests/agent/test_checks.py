@@ -66,7 +66,7 @@ def test_a_finished_step_opens_the_next_one(scene):
     room.answers = passes("one", "two")
     checker.look_now(ALICE)
     assert room.asked == ["one.sh", "two.sh", "three.sh"]
-    assert told(sessions) == [("task_passed", "one"), ("task_passed", "two")]
+    assert told(sessions) == [("task_passed", "one"), ("task_passed", "two"), ("points", None)]
 
 
 def test_a_later_step_is_not_asked_before_its_turn(scene):

@@ -128,9 +128,18 @@ def test_a_start_that_fails_undoes_itself_and_says_why(site, error, reason):
 
 def test_a_resume_that_fails_keeps_the_disk(site):
     sessions, room, lab = site
+    room.disk(ALICE).write_text("her work")
     room.fails_with = OSError("no loop device")
     sessions.create(ALICE, 2, lab, True)
     assert room.kept == [(ALICE, "box")]
+    assert room.disk(ALICE).read_text() == "her work"
+
+
+def test_a_resume_whose_files_are_gone_says_so(site):
+    sessions, room, lab = site
+    sessions.create(ALICE, 2, lab, True)
+    assert told(sessions)[-1] == ("failed", "expired")
+    assert room.created == []
 
 
 def test_a_setup_that_fails_is_a_failed_session_with_its_last_line(site):

@@ -1,5 +1,6 @@
 // The lab page: wires the panel, the terminals and the lesson's live parts together.
 import { startClock } from "./clock.js";
+import { replacePart } from "./enhance.js";
 import { Notices } from "./notices.js";
 import { startPaneTabs } from "./pane-tabs.js";
 import { startRunBlocks } from "./run-blocks.js";
@@ -41,10 +42,21 @@ function showPage(page = document) {
   const isNews = before && before !== state;
   before = state;
   if (isReady) showTerminals([...page.querySelectorAll("[data-terminal]")].map(({ dataset }) => dataset));
-  if (page !== document) tasks.takePage(page);
+  if (page !== document) {
+    tasks.takePage(page);
+    takeStepTools(page);
+  }
   if (isNews) announce(part.querySelector("h2")?.textContent ?? "");
   // Whoever waited for the shell may type at once; whoever reads or writes elsewhere is left there.
   if (isNews && isReady && (document.activeElement === document.body || bench.contains(document.activeElement))) tabs.current?.view.xterm.focus();
+}
+
+// What can be started over changes with every step that is passed, and with the state of the sandbox.
+function takeStepTools(page) {
+  for (const { id, dataset } of document.querySelectorAll("[data-step-tools]")) {
+    const theirs = page.getElementById(id);
+    if (theirs && theirs.dataset.version !== dataset.version) replacePart(`[id="${CSS.escape(id)}"]`, theirs);
+  }
 }
 
 function showTerminals(known) {
@@ -61,7 +73,11 @@ function connect({ session: id, url, terminalsUrl }) {
   if (!id) return;
   notices = new Notices(id);
   session.listen(notices);
-  notices.addEventListener("task", ({ detail }) => tasks.take(detail));
+  notices.addEventListener("task", ({ detail }) => {
+    tasks.take(detail);
+    if (detail.state === "broken") session.refresh(); // the page offers a way out
+  });
+  notices.addEventListener("points", () => session.refresh());
   notices.addEventListener("terminal", ({ detail }) => { if (session.state === "ready") tabs.take(detail); });
   document.dispatchEvent(new CustomEvent("bulkhead:session", { detail: { id, notices } }));
 }

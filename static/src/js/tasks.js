@@ -25,7 +25,8 @@ export function startTasks(words, announce) {
   const takePage = (page) => {
     for (const task of tasks()) {
       const theirs = page.getElementById(task.id);
-      if (theirs && theirs.dataset.state !== task.dataset.state) task.replaceWith(document.adoptNode(theirs));
+      const offersMore = theirs?.querySelector("form") && !task.querySelector("form");
+      if (theirs && (theirs.dataset.state !== task.dataset.state || offersMore)) task.replaceWith(document.adoptNode(theirs));
     }
     count();
   };
