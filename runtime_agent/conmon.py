@@ -3,8 +3,8 @@
 This module owns conmon's command line, its cgroup and the one-line report it gives when the runtime is done.
 It knows nothing of terminals or state files.
 
-conmon must not die with its starter, so it gets a session of its own and joins ``<BULKHEAD_CGROUP>/conmon`` (the
-sub-group is made by cgroup.py; a hierarchy without it is left alone) before it forks. It must not get /dev/null of
+conmon must not die with its starter, so it has a session of its own and is in ``<BULKHEAD_CGROUP>/conmon`` before it
+forks (launcher.py; the sub-group is made by cgroup.py, a hierarchy without it is left alone). It must not get /dev/null of
 the host as stdio: crun fchowns whatever it finds there.
 """
 
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from runtime_agent import proc, sealed
 from runtime_agent.errors import AgentError
+from runtime_agent.launcher import Launcher
 from runtime_agent.settings import RUNTIMES, Settings
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -30,9 +31,6 @@ START_SECONDS = 20.0
 LOG_BYTES = 64 * 1024
 MAX_SOCKET_PATH_BYTES = 107
 """sun_path of unix(7), without its zero byte."""
-
-_JOIN = 'for procs in $BULKHEAD_CONMON_PROCS; do echo 0 >"$procs"; done; exec "$@"'
-"""dash moves itself before conmon exists: moving conmon from outside would race with its first fork."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +71,11 @@ def run_dir(settings: Settings) -> Path:
     return Path(settings.run_dir) / "agent"
 
 
-def cgroup_procs(settings: Settings) -> list[Path]:
-    """The files through which a process joins conmon's own group, in every hierarchy that has one."""
-    top = Path("/sys/fs/cgroup")
-    group = Path(settings.cgroup) / "conmon" / "cgroup.procs"
-    return sorted(path for path in (top / group, *top.glob(f"*/{group}")) if path.exists())
-
-
 def start(settings: Settings, name: str, directory: Path, arguments: Sequence[str],
-          inherit: Sequence[int] = (), bundle_dir: Path | None = None, nice: int = 0) -> Started:
+          launcher: Launcher, bundle_dir: Path | None = None, nice: int = 0) -> Started:
     """Run conmon for container ``name`` with its files in ``directory``; return when the runtime has finished.
 
-    ``arguments`` choose exec instead of create, ``inherit`` are descriptors that conmon shall own for life; conmon and all it
-    starts run at ``nice``. Raises AgentError("start-failed") with the runtime's own words.
+    ``arguments`` choose exec instead of create; conmon and all it starts run at ``nice``. Raises AgentError("start-failed") with the runtime's own words.
     """
     sockets = run_dir(settings) / "conmon"
     exits = directory / "exit"
@@ -101,7 +91,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
     for option in _runtime_options(settings):
         command += ["--runtime-arg", option]
     try:
-        report = _launch(settings, [*command, *arguments], directory, inherit, nice)
+        report = _launch(launcher, [*command, *arguments], directory, nice)
         if not isinstance(report.get("data"), int) or report["data"] <= 0:
             raise AgentError("start-failed", str(report.get("message") or _tail(directory / "conmon.log")))
         return _started(directory, report["data"])
@@ -137,31 +127,14 @@ def _names(pid: int, directory: Path, name: str) -> bool:
         return False
 
 
-def _launch(settings: Settings, command: list[str], directory: Path, inherit: Sequence[int],
-            nice: int) -> dict:
-    """Start the process and read the JSON line that conmon writes to _OCI_SYNCPIPE."""
-    reader, writer = os.pipe()
+def _launch(launcher: Launcher, command: list[str], directory: Path, nice: int) -> dict:
+    """Let ``launcher`` become ``command`` and read the JSON line that conmon writes to _OCI_SYNCPIPE."""
     try:
-        with (directory / "conmon.log").open("wb") as log:
-            procs = " ".join(map(str, cgroup_procs(settings)))
-            child = subprocess.Popen(  # noqa: S603
-                ["/bin/sh", "-c", _JOIN, "sh", *command], stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "_OCI_SYNCPIPE": str(writer),
-                     "BULKHEAD_CONMON_PROCS": procs},
-                pass_fds=(writer, *inherit), start_new_session=True, cwd="/")
-        if nice:  # here and not in the thread, whose nice value would hold up all that wait for its GIL
-            os.setpriority(os.PRIO_PROCESS, child.pid, nice)
-        os.close(writer)
-        writer = -1
-        child.stdin.close()
-        line = _read_line(reader, START_SECONDS)
-        child.wait(START_SECONDS)
+        launcher.run(command, directory / "conmon.log", nice)
+        line = _read_line(launcher.report, START_SECONDS)
+        launcher.child.wait(START_SECONDS)
     except subprocess.TimeoutExpired:
         raise AgentError("start-failed", "conmon did not go into the background") from None
-    finally:
-        os.close(reader)
-        if writer != -1:
-            os.close(writer)
     try:
         return json.loads(line or b"{}")
     except ValueError:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_agent import cgroup, rootfs, sandbox, spares, teardown
+from runtime_agent import cgroup, launcher, rootfs, sandbox, spares, teardown
 from runtime_agent.bundle import Spec
 from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
@@ -123,6 +123,7 @@ class Pool:
             try:
                 while not stopped.is_set() and self.capacity.is_quiet() and self.step():
                     pass
+                launcher.stand_ready(self.settings, self.settings.warm)
             except (AgentError, OSError, subprocess.SubprocessError):
                 log.exception("the pool can't go on; it tries again in %g s", LOOK_SECONDS)
             self._changed.wait(LOOK_SECONDS)

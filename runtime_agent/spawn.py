@@ -20,9 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, conmon, protocol, state
+from runtime_agent import bundle, conmon, launcher, protocol, state
 from runtime_agent.errors import AgentError
 from runtime_agent.execute import Result, run
+from runtime_agent.launcher import Launcher
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import PARKED, Terminal, adopt, close
 
@@ -40,7 +41,8 @@ def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int 
     ``bundle_dir/conmon``. Raises AgentError("start-failed") and leaves no process behind.
     """
     directory = Path(bundle_dir) / "conmon"
-    return conmon.start(settings, name, directory, [], bundle_dir=Path(bundle_dir), nice=nice)
+    with Launcher(launcher.cgroup_procs(settings)) as shell:  # those that wait are for terminals
+        return conmon.start(settings, name, directory, [], shell, Path(bundle_dir), nice)
 
 
 def start_container(settings: Settings, name: str) -> None:
@@ -104,22 +106,20 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
     specification = directory / "process.json"
     specification.write_text(json.dumps(process | {"terminal": True,
                                                    "consoleSize": {"height": rows, "width": cols}}))
-    ours, theirs = socket.socketpair()
-    with ours, theirs, socket.socket(socket.AF_UNIX) as listener:
+    with launcher.take(settings) as shell, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(console))
         try:
             listener.listen(1)
             started = conmon.start(
                 settings, name, directory, ["--exec", "--exec-process-spec", str(specification),
-                                            "--runtime-opt", f"--console-socket={console}"],
-                inherit=(ours.fileno(), theirs.fileno()))
-            _park(listener, ours, size)
+                                            "--runtime-opt", f"--console-socket={console}"], shell)
+            _park(listener, shell.ours, size)
         except (AgentError, OSError) as error:
             conmon.end(directory)
             raise AgentError("start-failed", f"terminal: {error}") from error
         finally:
             console.unlink(missing_ok=True)
-        return Terminal(started.conmon_pid, started.conmon_start_ticks, theirs.fileno(), started.pid, machine,
+        return Terminal(started.conmon_pid, started.conmon_start_ticks, shell.parking.fileno(), started.pid, machine,
                         time.time(), str(directory / "exit"), name)
 
 

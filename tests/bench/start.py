@@ -30,7 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from runtime_agent import cgroup, images, namespace, pool, sandbox, settings, spares, spawn, teardown
+from runtime_agent import cgroup, images, launcher, namespace, pool, sandbox, settings, spares, spawn, teardown
 from runtime_agent.capacity import Capacity
 from runtime_agent.settings import Settings
 
@@ -96,6 +96,7 @@ class Bench:
         used = self.cpu_ms()
         while self.pool.step():
             pass
+        launcher.stand_ready(self.host, 1)
         if number >= 0:
             self.found.setdefault("filling ms", []).append((time.perf_counter() - began) * 1000)
             self.found.setdefault("filling CPU", []).append(self.cpu_ms() - used)
