@@ -1,0 +1,8 @@
+. /.bulkhead/checks/lib.sh
+need_daemon
+if ! grep -q '"web:latest"' /var/lib/docker/image/overlay2/repositories.json 2>/dev/null; then
+    echo "not yet because the daemon runs, and has no image called web: engine-up docker loads it"
+    exit 1
+fi
+pid=$(cat /run/docker.pid)
+echo "$(name_of "$pid") (pid $pid) answers, and has the image web"
