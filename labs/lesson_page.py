@@ -64,6 +64,8 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
     return {
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
         "document": document(reader, tasks, hosts, errors or {}), "session": session_facts(reader.session),
+        "machines": list((reader.session or lesson).lab["machines"]) if lesson.lab else [],
+        "previews": (reader.session or lesson).lab.get("previews", []) if lesson.lab else [],
         "terminals": list(reader.session.terminals.all()) if reader.session else [],
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from csp.constants import SELF
+from csp.decorators import csp_update
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labs import lesson_page, sessions
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
+from labs.previews import access
 
 MAX_ANSWER_CHARS = 500
 
@@ -24,6 +27,7 @@ def find(course: str, module: str, lesson: str) -> Lesson:
 
 
 @require_safe
+@csp_update({"frame-src": [SELF, f"*.{access.preview_host()}:*"]})
 def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
     return render(request, "labs/lesson.html", lesson_page.context(request.user, find(course, module, lesson)))
 

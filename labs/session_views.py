@@ -9,18 +9,22 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from csp.constants import SELF
+from csp.decorators import csp_replace
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from labs import agent_client, kept, notices, rewinding, sessions
 from labs.events import title_of
 from labs.lesson_views import refusal
 from labs.models import LabSession, Terminal
+from labs.previews import access, pages
 from runtime_agent import protocol
 
 
@@ -74,6 +78,24 @@ disposal = _action(kept.dispose)
 def rewind(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Start the step named ``step`` over."""
     return _answer(request, session_id, lambda found: rewinding.rewind(found, request.POST.get("step", "")))
+
+
+@require_safe
+@login_required
+@xframe_options_sameorigin
+@csp_replace({"frame-ancestors": [SELF]})
+def preview(request: HttpRequest, session_id: UUID, number: int) -> HttpResponse:
+    """Send the owner to the preview's own origin, with a ticket that opens it."""
+    session = find(request, session_id)
+    address = access.Address(number, str(session_id))
+    origin = access.origin_of(address, request.scheme, request.get_host())
+    if number >= len(session.lab.get("previews", [])):
+        raise Http404
+    if origin is None:
+        return HttpResponse(pages.no_host_name(), status=503)
+    ticket = access.ticket_for(address, request.user.pk)
+    return HttpResponseRedirect(f"{origin}{access.ENTER_PATH}?ticket={ticket}", headers={
+        "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 @require_POST

@@ -18,6 +18,7 @@ session_patterns = [
     path("restart/", session_views.restart, name="session-restart"),
     path("rewind/", session_views.rewind, name="session-rewind"),
     path("disposal/", session_views.disposal, name="session-disposal"),
+    path("previews/<int:number>/", session_views.preview, name="session-preview"),
     path("terminals/", session_views.terminals, name="session-terminal-create"),
     path("terminals/<int:number>/end/", session_views.terminal_end, name="session-terminal-end"),
 ]

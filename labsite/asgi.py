@@ -1,4 +1,5 @@
-"""The way in for Daphne: HTTP to Django, WebSockets to the consumers behind origin check and sign-in."""
+"""The way in for Daphne: HTTP to Django, WebSockets to the consumers behind origin check and sign-in; web previews, known by
+their host name, to an application that has nothing of the site's."""
 
 import os
 
@@ -10,9 +11,10 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labsite.settings")
 _http = get_asgi_application()
 
+from labs.previews.app import Hosts  # noqa: E402
 from labs.routing import websocket_urlpatterns  # noqa: E402  (models need the apps that the line above loads)
 
-application = ProtocolTypeRouter({
+application = Hosts(ProtocolTypeRouter({
     "http": _http,
     "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-})
+}))

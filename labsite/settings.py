@@ -22,6 +22,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 ORIGIN = env.str("ORIGIN", "")
 CSRF_TRUSTED_ORIGINS = [ORIGIN] if ORIGIN else []
 IS_HTTPS = ORIGIN.startswith("https://")
+PREVIEW_HOST = env.str("PREVIEW_HOST", "").lower()
 CONTENT_DIRS = [Path(item) for item in env.list("CONTENT_DIRS", [str(BASE_DIR / "labs" / "content")])]
 PUBLISHED_DIR = STATE_DIR / "content"
 
@@ -128,6 +129,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
+if IS_HTTPS:  # a page on another host name of the domain, as a preview is, can't set cookies of these names
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "control": ("runtime_agent.control", "the process that makes and removes sandboxes"),
     "bridge": ("runtime_agent.bridge", "the process that carries terminals"),
     "attacks": ("runtime_agent.attacks", "run an attack list in fresh sandboxes"),
+    "tunnel": ("runtime_agent.tunnel", "the process that carries web previews"),
     "check-labs": ("runtime_agent.labtest", "solve labs as a person would"),
     "facts": ("runtime_agent.xray.dump", "what the kernel knows about a running session"),
     "image": ("runtime_agent.image_command", "list, build, verify, gc, import of images"),
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
     if arguments.command in own:
         return own[arguments.command](settings, arguments.rest)
     module = importlib.import_module(COMMANDS[arguments.command][0])
-    if arguments.command in ("control", "bridge"):
+    if arguments.command in ("control", "bridge", "tunnel"):
         return module.main(settings)
     return module.main(settings, arguments.rest)
 

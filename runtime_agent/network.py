@@ -18,12 +18,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import mountapi, protocol
+from runtime_agent import mountapi, proc, protocol
 from runtime_agent.addresses import Interface
 from runtime_agent.errors import AgentError
 from runtime_agent.namespace import VIEW
@@ -54,6 +55,25 @@ def remove(session_id: str) -> None:
     path = _path(session_id)
     mountapi.unmount(path)
     path.unlink(missing_ok=True)
+
+
+def open_socket(pid: int, ticks: int) -> socket.socket:
+    """A TCP socket in the network namespace of exactly that process: connecting it reaches what the process would.
+
+    Raises OSError(ESRCH) if it has ended.
+    """
+    pidfd = proc.open_pidfd(pid, ticks)
+    if pidfd is None:
+        raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
+
+    def enter_and_open() -> socket.socket:
+        mountapi.setns(pidfd, mountapi.CLONE_NEWNET)
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+    try:
+        return in_own_thread(enter_and_open)
+    finally:
+        os.close(pidfd)
 
 
 def in_own_thread(call: Callable[[], Any]) -> Any:

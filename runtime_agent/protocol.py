@@ -77,6 +77,19 @@ FACTS_WATCH_SECONDS = 12.0
 INPUT_PATTERN = "term:*:in"
 BRIDGE_HELLO_CHANNEL = "term:bridge"
 """The bridge publishes its host name here when it starts, so that viewers greet it again at once."""
+TUNNEL_HELLO_CHANNEL = "tunnel:hello"
+"""A tunnel publishes its host name here when it starts or has lost Redis: every stream to that host has ended."""
+
+
+def tunnel_channel(host: str) -> str:
+    """Redis channel that the tunnel of a worker host reads."""
+    return f"tunnel:host:{host}"
+
+
+def tunnel_site_channel(site: int) -> str:
+    """Redis channel that one process of the site reads; ``site`` is its random number."""
+    return f"tunnel:site:{site:016x}"
+
 
 # --- Limits -----------------------------------------------------------------------------------------------
 
@@ -88,6 +101,9 @@ WINDOW_BYTES = 128 * 1024
 ACK_EVERY_BYTES = 32 * 1024
 MIN_SIZE, MAX_SIZE = 1, 500
 MAX_TERMINALS = 8
+MAX_TUNNEL_CHUNK_BYTES = 32 * 1024
+TUNNEL_WINDOW_BYTES = 128 * 1024
+TUNNEL_CREDIT_EVERY_BYTES = 32 * 1024
 FROM_RING_START = (1 << 64) - 1
 """Resume offset of a viewer that has seen nothing yet."""
 
@@ -306,3 +322,64 @@ def decode_facts(frame: bytes) -> tuple[int, FactsFrame]:
 def clamp_size(rows: int, cols: int) -> tuple[int, int]:
     """Bound a window size to what conmon, the kernel and screen programs survive: 1..500 each way."""
     return max(MIN_SIZE, min(rows, MAX_SIZE)), max(MIN_SIZE, min(cols, MAX_SIZE))
+
+
+# --- The tunnel codec -------------------------------------------------------------------------------------
+
+
+class Tunnel(enum.IntEnum):
+    """The first byte of a tunnel frame; behind it the site process' number u64 and the stream's u64.
+
+    A stream is one TCP connection into a machine. Each side may send TUNNEL_WINDOW_BYTES beyond what the other has
+    taken. Pub/sub can lose: offsets show it, and then the stream ends; nothing is sent again.
+    """
+
+    OPEN = 0x41      # site ->: port u16, "<session id>/<machine>"
+    OPENED = 0x42    # -> site: something listens and has accepted
+    DATA = 0x43      # both: offset of the first byte u64, bytes
+    CREDIT = 0x44    # both: bytes taken so far u64
+    END = 0x45       # both: final offset u64; this side sends no more
+    RESET = 0x46     # both: reason u8, a TunnelEnd; the stream is over in both directions
+    ALIVE = 0x47     # both, stream 0: asks nothing; that nobody receives it is what it is for
+
+
+class TunnelEnd(enum.IntEnum):
+    """Why a stream was reset."""
+
+    NOTHING_LISTENS = 1
+    NO_SANDBOX = 2
+    NOT_A_PREVIEW = 3
+    TOO_MANY = 4
+    TOO_SLOW = 5
+    LOST = 6
+    BROKEN = 7
+    LEFT = 8
+    NO_WORKER = 9    # never on the bus: what the site says when nobody receives its frames
+
+
+_TUNNEL_HEAD = struct.Struct(">BQQ")
+_TUNNEL_FIXED = {Tunnel.OPEN: struct.Struct(">H"), Tunnel.OPENED: struct.Struct(""), Tunnel.DATA: _U64,
+                 Tunnel.CREDIT: _U64, Tunnel.END: _U64, Tunnel.RESET: struct.Struct("B"), Tunnel.ALIVE: struct.Struct("")}
+_TUNNEL_MOST = {Tunnel.OPEN: 100, Tunnel.DATA: MAX_TUNNEL_CHUNK_BYTES}
+
+
+def encode_tunnel(kind: Tunnel, site: int, stream: int, *fields: int, data: bytes = b"") -> bytes:
+    """Build a tunnel frame. ``fields`` are the integers of the table in Tunnel, ``data`` what is behind them."""
+    return _TUNNEL_HEAD.pack(kind, site, stream) + _TUNNEL_FIXED[kind].pack(*fields) + data
+
+
+def decode_tunnel(frame: bytes) -> tuple[Tunnel, int, int, tuple[int, ...], bytes]:
+    """Split a tunnel frame into (kind, site, stream, integer fields, bytes); ProtocolError as ``decode``."""
+    if len(frame) < _TUNNEL_HEAD.size:
+        raise ProtocolError("wrong-length", "a tunnel frame has 17 bytes at least")
+    number, site, stream = _TUNNEL_HEAD.unpack_from(frame)
+    try:
+        kind = Tunnel(number)
+    except ValueError:
+        raise ProtocolError("unknown-type", hex(number)) from None
+    body, layout, most = frame[_TUNNEL_HEAD.size:], _TUNNEL_FIXED[kind], _TUNNEL_MOST.get(kind, 0)
+    if len(body) > layout.size + most and most:
+        raise ProtocolError("too-large", f"{kind.name} carries at most {most} bytes")
+    if len(body) <= layout.size if most else len(body) != layout.size:
+        raise ProtocolError("wrong-length", f"{kind.name} has {layout.size} bytes, and data {'is missing' if most else 'behind it'}")
+    return kind, site, stream, layout.unpack_from(body), body[layout.size:]

@@ -23,7 +23,7 @@ from runtime_agent import cgroup
 
 PROJECT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead"))
-PROCESSES = ("redis", "web", "worker", "control", "bridge")
+PROCESSES = ("redis", "web", "worker", "control", "bridge", "tunnel")
 
 
 class StartError(RuntimeError):
@@ -89,6 +89,7 @@ class Instance:
                        "-s", str(self.state / "web" / "beat"), "--without-gossip", "--without-mingle"],
             "control": [*python, "runtime_agent", "control"],
             "bridge": [*python, "runtime_agent", "bridge"],
+            "tunnel": [*python, "runtime_agent", "tunnel"],
         }[name]
 
     def prepare(self) -> None:
@@ -148,7 +149,7 @@ class Instance:
 
     def stop(self) -> None:
         """End everything in the order that lets the agent remove its sandboxes."""
-        for name in ("web", "worker", "bridge", "control"):
+        for name in ("web", "worker", "bridge", "tunnel", "control"):
             if name in self.children:
                 self.kill(name)
         subprocess.run([sys.executable, "-m", "runtime_agent", "reap", "--all"], cwd=PROJECT, env=self.environment,

@@ -18,7 +18,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED_ON = ("LANG", "TZ", "BULKHEAD_CAPACITY", "BULKHEAD_WARM", "BULKHEAD_HOST", "BULKHEAD_CGROUP", "BULKHEAD_RUNTIME",
              "BULKHEAD_SLOT_BASE", "BULKHEAD_KEPT_GIB")
 SITE_ONLY = ("BULKHEAD_DATABASE_URL", "BULKHEAD_CONTENT_DIRS", "BULKHEAD_SIGNUP_OPEN", "BULKHEAD_TIME_ZONE",
-             "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB")
+             "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB",
+             "BULKHEAD_PREVIEW_HOST")
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def every(places: Places, listen: str, port: int) -> list[Service]:
 
 
 def agent(places: Places, environment: dict[str, str]) -> list[Service]:
-    """The two processes of a worker host."""
+    """The three processes of a worker host."""
     return [Service(name, [str(places.python), "-m", "runtime_agent", name], environment, as_root=True)
-            for name in ("bridge", "control")]
+            for name in ("bridge", "tunnel", "control")]
 
 
 def redis_command(places: Places) -> list[str]:

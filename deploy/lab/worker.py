@@ -30,7 +30,7 @@ def prepare(part: str) -> int:
 
 
 def worker() -> int:
-    """Run bridge and control until SIGTERM; sandboxes stay."""
+    """Run bridge, tunnel and control until SIGTERM; sandboxes stay."""
     if not is_root():
         raise SetupError("sandboxes need root: sudo ./lab worker")
     if not os.environ.get("BULKHEAD_REDIS_URL"):

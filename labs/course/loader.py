@@ -104,6 +104,8 @@ def load_lesson(folder: Path, course: str, claims: list[str] | None) -> tuple[Le
         file = LabFile(folder)
         lab = file.document()
         findings = [*findings, *file.findings, *(_cross_check(text, file, lab) if lab else [])]
+        if len(lab.get("machines", {})) > 1:
+            _name_machines([parsed.document, parsed.solutions], next(iter(lab["machines"])))
         lab = {"format": 1, "course": course, "lesson": slug_of(folder), **lab, "solutions": parsed.solutions,
                "steps": [step["id"] for step in parsed.document["steps"] if step["id"]]}
     elif parsed.solutions:
@@ -135,6 +137,19 @@ def _cross_check(text: LessonFile, file: LabFile, lab: dict[str, Any]) -> list[F
         if kind == "machine" and name not in lab.get("machines", {}):
             lesson.add(line, "machine", f"lab.yaml has no machine {name!r}.{nearest(name, lab.get('machines', {}))}")
     return [*findings, *lesson]
+
+
+def _name_machines(node: Any, first: str) -> None:
+    """A block to run that names no machine means the lab's first; what stores a lab may not keep that order."""
+    if isinstance(node, list):
+        for each in node:
+            _name_machines(each, first)
+    elif isinstance(node, dict):
+        for key in ("run", "machine"):
+            if node.get(key) == "":
+                node[key] = first
+        for value in node.values():
+            _name_machines(value, first)
 
 
 def slug_of(folder: Path) -> str:

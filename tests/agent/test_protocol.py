@@ -103,3 +103,31 @@ def test_a_session_id_is_a_lower_case_uuid():
     assert protocol.check_session_id(SESSION) == SESSION
     for wrong in (SESSION.upper(), SESSION[:-1], SESSION + "0", SESSION + "\n", "", None):
         assert reason_of(protocol.check_session_id, wrong) == "bad-id"
+
+
+TUNNEL = json.loads((Path(__file__).parents[1] / "golden" / "tunnel.json").read_text())
+
+
+@pytest.mark.parametrize("golden", TUNNEL["frames"], ids=lambda golden: golden["name"])
+def test_a_golden_tunnel_frame_is_written_and_read_alike(golden):
+    kind, site, stream = protocol.Tunnel[golden["kind"]], int(golden["site"]), int(golden["stream"])
+    fields, body = tuple(map(int, golden["fields"])), bytes.fromhex(golden["data_hex"])
+    frame = bytes.fromhex(golden["frame_hex"])
+    assert protocol.encode_tunnel(kind, site, stream, *fields, data=body) == frame
+    assert protocol.decode_tunnel(frame) == (kind, site, stream, fields, body)
+
+
+def test_the_golden_tunnel_frames_cover_every_kind():
+    assert {golden["kind"] for golden in TUNNEL["frames"]} == {kind.name for kind in protocol.Tunnel}
+
+
+@pytest.mark.parametrize("golden", TUNNEL["malformed"], ids=lambda golden: golden["name"])
+def test_a_malformed_tunnel_frame_is_refused_by_name(golden):
+    assert reason_of(protocol.decode_tunnel, bytes.fromhex(golden["frame_hex"])) == golden["reason"]
+
+
+def test_a_tunnel_frame_carries_its_most_and_no_more():
+    def frame(count):
+        return protocol.encode_tunnel(protocol.Tunnel.DATA, 1, 1, 0, data=bytes(count))
+    assert len(protocol.decode_tunnel(frame(protocol.MAX_TUNNEL_CHUNK_BYTES))[4]) == protocol.MAX_TUNNEL_CHUNK_BYTES
+    assert reason_of(protocol.decode_tunnel, frame(protocol.MAX_TUNNEL_CHUNK_BYTES + 1)) == "too-large"

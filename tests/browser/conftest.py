@@ -37,7 +37,9 @@ def browser_type_launch_args(browser_type_launch_args):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Iterator[Instance]:
-    with running(tmp_path_factory.mktemp("site")) as instance:
+    """The published course, and the labs of this folder that it has no place for."""
+    content = f"{PROJECT}/labs/content,{Path(__file__).parent}/content"
+    with running(tmp_path_factory.mktemp("site"), BULKHEAD_CONTENT_DIRS=content) as instance:
         instance.manage("shell", "-c", MAKE_USERS)
         yield instance
 

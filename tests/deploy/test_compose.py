@@ -21,7 +21,7 @@ def test_no_service_owns_the_host(name):
 
 def test_only_the_agent_has_capabilities_and_only_these():
     assert {name: service["cap_add"] for name, service in SERVICES.items() if "cap_add" in service} == {
-        "agent": ["SYS_ADMIN", "NET_ADMIN"]}
+        "agent": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]}
     assert SERVICES["agent"]["cgroup"] == "private"
     assert SERVICES["web"]["cap_drop"] == SERVICES["worker"]["cap_drop"] == ["ALL"]
 

@@ -10,7 +10,7 @@ from deploy.lab import install, services
 from deploy.lab.places import Places
 
 EXPOSURE = {"bulkhead-web": 2.0, "bulkhead-worker": 2.0, "bulkhead-redis": 2.0, "bulkhead-bridge": 7.5,
-            "bulkhead-control": 7.5}
+            "bulkhead-tunnel": 7.5, "bulkhead-control": 7.5}
 """What systemd-analyze(1) may call the exposure at most, 0 to 10."""
 
 
@@ -41,7 +41,7 @@ def test_every_unit_of_the_target_is_there_and_has_its_paths(root):
     assert not [unit.name for unit in units if re.search(r"@[A-Z]+@", unit.read_text())]
 
 
-@pytest.mark.parametrize("part", ["bridge", "control"])
+@pytest.mark.parametrize("part", ["bridge", "tunnel", "control"])
 def test_the_agent_says_when_it_serves_and_leaves_its_sandboxes_alone(root, part):
     unit = (root / f"etc/systemd/system/bulkhead-{part}.service").read_text()
     for line in ("Type=notify", "KillMode=process", "Delegate=yes"):

@@ -3,6 +3,7 @@ import { startClock } from "./clock.js";
 import { replacePart } from "./enhance.js";
 import { Notices } from "./notices.js";
 import { startPaneTabs } from "./pane-tabs.js";
+import { startPreviews } from "./previews.js";
 import { startRunBlocks } from "./run-blocks.js";
 import { Session } from "./session.js";
 import { startSplitter } from "./splitter.js";
@@ -84,6 +85,7 @@ function connect({ session: id, url, terminalsUrl }) {
 
 startSplitter(document.querySelector("[data-splitter]"), panes);
 startToolbar(bench, tabs);
+startPreviews(bench, tabs);
 startKeyBar(bench.querySelector("[data-key-bar]"), tabs);
 startRunBlocks(tabs, (view) => {
   showPane("terminal");

@@ -20,6 +20,7 @@ export function startRunBlocks(tabs, onClick) {
   const buttons = [...document.querySelectorAll("[data-run]")];
   let queue = recallQueue().filter((index) => index < buttons.length);
   let isTyping = false;
+  let asked = null;
   const word = (index) => buttons[index].parentElement.querySelector("[data-run-word]");
   const show = () => buttons.forEach((_, index) => { word(index).textContent = queue.includes(index) ? tabs.words.queued : ""; });
 
@@ -27,7 +28,12 @@ export function startRunBlocks(tabs, onClick) {
     if (isTyping || !queue.length) return;
     const button = buttons[queue[0]];
     const target = tabs.ofMachine(button.dataset.machine);
+    if (!target && tabs.open.size && tabs.areMachinesKnown && asked !== queue[0]) {
+      asked = queue[0]; // its terminals have been closed: a click on Run asks for one, once
+      tabs.ask(button.dataset.machine || undefined);
+    }
     if (!target?.view.isReady) return;
+    asked = null;
     isTyping = true;
     tabs.show(target.number);
     const type = () => {

@@ -17,8 +17,11 @@ export class TerminalTabs extends EventTarget {
     this.words = JSON.parse(this.home.dataset.words);
     this.open = new Map(); // number -> {number, view, machine, tab, button, isClosed}
     this.list.addEventListener("keydown", (event) => this.arrow(event));
-    bench.querySelector("[data-term-new]").addEventListener("click", () => this.ask());
+    this.machines = bench.querySelector("[data-term-machine]"); // only where there are several
+    bench.querySelector("[data-term-new]").addEventListener("click", () => this.ask(this.machines?.value));
   }
+
+  get areMachinesKnown() { return [...this.open.values()].every((one) => one.machine); }
 
   get current() { return this.open.get(this.shown); }
 
@@ -95,7 +98,17 @@ export class TerminalTabs extends EventTarget {
       one.close.hidden = this.open.size === 1;
     }
     this.current.view.refit();
+    if (this.machines && this.current.machine) this.machines.value = this.current.machine;
     this.dispatchEvent(new CustomEvent("shown", { detail: { number } }));
+  }
+
+  // Something else of the bench is looked at; ``show`` brings the terminal back.
+  veil() {
+    for (const { view, button } of this.open.values()) {
+      view.element.hidden = true;
+      button.setAttribute("aria-selected", "false");
+      button.tabIndex = -1;
+    }
   }
 
   // The worker hangs the line up, so whatever runs in the terminal ends as if its window had been closed.
@@ -122,8 +135,7 @@ export class TerminalTabs extends EventTarget {
     return fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
   }
 
-  async ask() {
-    const machine = this.current?.machine;
+  async ask(machine = this.current?.machine) {
     const response = await this.post(this.bench.dataset.terminalsUrl, machine ? { machine } : {}).catch(() => null);
     const answer = response?.headers.get("content-type")?.includes("json") ? await response.json() : {};
     if (!response?.ok) return this.dispatchEvent(new CustomEvent("refused", { detail: answer }));
@@ -133,13 +145,14 @@ export class TerminalTabs extends EventTarget {
   }
 
   arrow(event) {
-    const numbers = [...this.open.keys()].sort((one, other) => one - other);
-    const at = numbers.indexOf(this.shown);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: numbers.length - 1 }[event.key];
-    if (event.key === "Delete" && numbers.length > 1) return this.remove(this.shown);
+    const buttons = [...this.list.querySelectorAll("[role=tab]")];
+    const at = buttons.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (event.key === "Delete" && this.open.size > 1 && this.current.button === document.activeElement) return this.remove(this.shown);
     if (to === undefined) return;
     event.preventDefault();
-    this.show(numbers[(to + numbers.length) % numbers.length]);
-    this.current.button.focus();
+    const next = buttons[(to + buttons.length) % buttons.length];
+    next.click();
+    next.focus();
   }
 }

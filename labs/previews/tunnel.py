@@ -1,0 +1,239 @@
+"""The site's end of the tunnel: TCP streams into machines, over one Redis subscription for each ASGI process.
+
+A stream that loses a frame ends; nothing is repaired. PUBLISH answers with the number of those who received it, and that
+is how a worker host that is gone is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import secrets
+import weakref
+
+import redis.asyncio as redis
+from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from runtime_agent import protocol
+from runtime_agent.protocol import Tunnel, TunnelEnd, encode_tunnel
+
+OPEN_SECONDS = 8.0
+ALIVE_SECONDS = 10.0
+RETRY_SECONDS = 0.5
+MAX_STREAMS = 256
+AWAY = (redis.RedisError, OSError)
+_REASONS = {int(reason): reason for reason in TunnelEnd}
+log = logging.getLogger(__name__)
+
+
+class Closed(Exception):
+    """The stream is over; ``end`` says why."""
+
+    def __init__(self, end: TunnelEnd):
+        super().__init__(end.name)
+        self.end = end
+
+
+class Stream:
+    """One connection to a port. Every call raises Closed once the stream has ended badly."""
+
+    def __init__(self, tunnels: Tunnels, number: int, host: str):
+        self.tunnels, self.number, self.host = tunnels, number, host
+        self.received, self.taken, self.credited = 0, 0, 0
+        self.sent, self.may_send = 0, protocol.TUNNEL_WINDOW_BYTES
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.changed = asyncio.Event()
+        self.is_open = self.at_end = False
+        self.ended: TunnelEnd | None = None
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+        while self.inbox.empty():
+            self._check()
+            if self.at_end:
+                return b""
+            await self._wait()
+        data = self.inbox.get_nowait()
+        self.taken += len(data)
+        if self.taken - self.credited >= protocol.TUNNEL_CREDIT_EVERY_BYTES:
+            self.credited = self.taken
+            await self._publish(Tunnel.CREDIT, self.taken)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            while self.sent >= self.may_send:
+                await self._wait()
+            chunk = view[:min(protocol.MAX_TUNNEL_CHUNK_BYTES, self.may_send - self.sent)]
+            await self._publish(Tunnel.DATA, self.sent, data=bytes(chunk))
+            self.sent += len(chunk)
+            view = view[len(chunk):]
+
+    async def wait_open(self) -> None:
+        while not self.is_open:
+            await self._wait()
+
+    async def close(self) -> None:
+        """Let go of it, whatever its state. Repeats safely."""
+        if self.tunnels.streams.pop(self.number, None) and self.ended is None:
+            self.ended = TunnelEnd.LEFT
+            with contextlib.suppress(Closed):
+                await self.tunnels.publish(self.host, encode_tunnel(Tunnel.RESET, self.tunnels.site, self.number,
+                                                                    TunnelEnd.LEFT))
+
+    def take(self, kind: Tunnel, fields: tuple[int, ...], data: bytes) -> None:
+        """One frame of the worker's."""
+        if kind is Tunnel.OPENED:
+            self.is_open = True
+        elif kind is Tunnel.CREDIT:
+            self.may_send = max(self.may_send, min(fields[0], self.sent) + protocol.TUNNEL_WINDOW_BYTES)
+        elif kind is Tunnel.RESET:
+            self.end(_REASONS.get(fields[0], TunnelEnd.BROKEN))
+        elif kind in (Tunnel.DATA, Tunnel.END):
+            if fields[0] != self.received or self.received + len(data) - self.taken > protocol.TUNNEL_WINDOW_BYTES:
+                self.end(TunnelEnd.LOST)
+                return
+            self.received += len(data)
+            if kind is Tunnel.DATA:
+                self.inbox.put_nowait(data)
+            else:
+                self.at_end = True
+        self.changed.set()
+
+    def end(self, reason: TunnelEnd) -> None:
+        self.ended = self.ended or reason
+        self.changed.set()
+
+    async def _wait(self) -> None:
+        self._check()
+        self.changed.clear()
+        await self.changed.wait()
+        self._check()
+
+    def _check(self) -> None:
+        if self.ended is not None:
+            raise Closed(self.ended)
+
+    async def _publish(self, kind: Tunnel, *fields: int, data: bytes = b"") -> None:
+        self._check()
+        await self.tunnels.publish(self.host, encode_tunnel(kind, self.tunnels.site, self.number, *fields, data=data))
+
+
+class Tunnels:
+    """All streams of one event loop; ``current()`` makes it on first use."""
+
+    def __init__(self, url: str):
+        common = {"socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
+        self.listener = redis.Redis.from_url(url, **common)
+        self.publisher = redis.Redis.from_url(url, socket_timeout=5, **common)
+        self.site = secrets.randbits(63) + 1
+        self.numbers = itertools.count(1)
+        self.streams: dict[int, Stream] = {}
+        self.is_heard = asyncio.Event()
+        self.publishing = asyncio.Lock()  # frames of a stream must not overtake each other
+        self.tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._look_after())]
+
+    async def open(self, host: str, session_id: str, machine: str, port: int) -> Stream:
+        """A stream to a port that has accepted. Raises Closed."""
+        if len(self.streams) >= MAX_STREAMS:
+            raise Closed(TunnelEnd.TOO_MANY)
+        stream = Stream(self, next(self.numbers), host)
+        self.streams[stream.number] = stream
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self.is_heard.wait()
+                await self.publish(host, encode_tunnel(Tunnel.OPEN, self.site, stream.number, port,
+                                                       data=f"{session_id}/{machine}".encode()))
+                await stream.wait_open()
+            return stream
+        except TimeoutError:
+            await stream.close()
+            raise Closed(TunnelEnd.TOO_SLOW) from None
+        except BaseException:
+            await stream.close()
+            raise
+
+    async def publish(self, host: str, frame: bytes) -> None:
+        """Raises Closed if nobody receives it, or Redis is away."""
+        try:
+            async with self.publishing:
+                receivers = await self.publisher.publish(protocol.tunnel_channel(host), frame)
+        except AWAY as error:
+            log.warning("redis is away, previews end: %s", error)
+            raise Closed(TunnelEnd.LOST) from None
+        if receivers == 0:
+            self._end(host, TunnelEnd.NO_WORKER)
+            raise Closed(TunnelEnd.NO_WORKER)
+
+    async def close(self) -> None:
+        """For tests: a process keeps its streams until it ends."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.listener.aclose()
+        await self.publisher.aclose()
+
+    # --- from the worker hosts ----------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self.listener.pubsub() as pubsub:
+                    await pubsub.subscribe(protocol.tunnel_site_channel(self.site), protocol.TUNNEL_HELLO_CHANNEL)
+                    while True:
+                        message = await pubsub.get_message(timeout=ALIVE_SECONDS)
+                        if message:
+                            self._dispatch(message)
+            except AWAY as error:
+                log.warning("redis is away, again in %.1f s: %s", RETRY_SECONDS, error)
+                self.is_heard.clear()
+                for stream in self.streams.values():
+                    stream.end(TunnelEnd.LOST)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _dispatch(self, message: dict) -> None:
+        if message["type"] == "subscribe":
+            self.is_heard.set()
+        elif message["channel"].decode() == protocol.TUNNEL_HELLO_CHANNEL:
+            self._end(message["data"].decode(errors="replace"), TunnelEnd.LOST)
+        else:
+            self._take(message["data"])
+
+    def _take(self, frame: bytes) -> None:
+        try:
+            kind, _, number, fields, data = protocol.decode_tunnel(frame)
+        except protocol.ProtocolError as error:
+            log.warning("bad tunnel frame: %s", error)
+            return
+        stream = self.streams.get(number)
+        if stream:
+            stream.take(kind, fields, data)
+
+    def _end(self, host: str, reason: TunnelEnd) -> None:
+        for stream in self.streams.values():
+            if stream.host == host:
+                stream.end(reason)
+
+    async def _look_after(self) -> None:
+        """A page may wait long for an answer from a host that is gone."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            for host in {stream.host for stream in self.streams.values() if stream.ended is None}:
+                with contextlib.suppress(Closed):
+                    await self.publish(host, encode_tunnel(Tunnel.ALIVE, self.site, 0))
+
+
+_tunnels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Tunnels] = weakref.WeakKeyDictionary()
+
+
+def current() -> Tunnels:
+    """The streams of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _tunnels:
+        _tunnels[loop] = Tunnels(settings.REDIS_URL)
+    return _tunnels[loop]
