@@ -12,8 +12,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import ProtectedError
+from django.urls import reverse
 
-from labs.course import bundle, loader
+from labs.course import bundle, loader, terms
 from labs.models import Course, Lesson, Module
 
 
@@ -35,6 +36,7 @@ def load(course: loader.Course, position: int) -> int:
     row, _ = Course.objects.update_or_create(slug=course.slug, defaults={
         "title": course.title, "summary": course.summary, "language": course.language, "licence": course.licence,
         "position": position})
+    link_terms(course)
     count = 0
     for module_position, module in enumerate(course.modules):
         module_row, _ = Module.objects.update_or_create(course=row, slug=module.slug, defaults={
@@ -44,6 +46,18 @@ def load(course: loader.Course, position: int) -> int:
             count += 1
         _drop_others(module_row, {lesson.slug for lesson in module.lessons} | set(module.broken))
     return count
+
+
+def link_terms(course: loader.Course) -> None:
+    """Let each lesson's text lead to the words that earlier lessons have defined; their cards go into its document."""
+    known: dict[str, terms.Term] = {}
+    for lesson in (lesson for module in course.modules for lesson in module.lessons):
+        own = [terms.Term(term["slug"], tuple(term["names"]), term["html"]) for term in lesson.document["terms"]]
+        earlier = [term for slug, term in known.items() if slug not in {term.slug for term in own}]
+        cards = terms.link(lesson.document, earlier, lambda slug: f"{reverse('glossary')}#{slug}")
+        lesson.document["cards"] = [term.to_json() for term in cards]
+        for term in own:
+            known.setdefault(term.slug, term)
 
 
 def _load_lesson(module: Module, lesson: loader.Lesson, position: int) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from labs import lesson_views, one_time, session_views, views
+from labs import course_views, lesson_views, one_time, session_views, views
 
 lesson_patterns = [
     path("", lesson_views.show, name="lesson"),
@@ -28,6 +28,9 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/", include(session_patterns)),
     path("accounts/one-time/<str:token>/", one_time.sign_in, name="one-time"),
     path("me/", views.me_progress, name="me-progress"),
+    path("me/numbers/", course_views.numbers, name="me-numbers"),
+    path("glossary/", course_views.glossary, name="glossary"),
+    path("search/", course_views.search, name="search"),
     path("operator/", views.operator, name="operator"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

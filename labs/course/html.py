@@ -19,7 +19,7 @@ TAGS = {"p", "br", "hr", "h2", "h3", "h4", "h5", "ul", "ol", "li", "dl", "dt", "
         "dfn", "img"}
 ATTRIBUTES = {"a": {"href", "title", "id"}, "th": {"align"}, "td": {"align"}, "abbr": {"title"}, "ol": {"start"},
               "li": {"id"}, "img": {"src", "alt"}}
-CLASSES = re.compile(r"ns-(pid|mnt|net|uts|ipc|user|cgroup|time)|footnote(s|-ref|-backref|-item|s-list|s-sep)?")
+CLASSES = re.compile(r"ns(-(pid|mnt|net|uts|ipc|user|cgroup|time))?|footnote(s|-ref|-backref|-item|s-list|s-sep)?")
 _markdown = MarkdownIt("commonmark").enable("table").use(deflist_plugin).use(footnote_plugin)
 _formatter = HtmlFormatter(nowrap=True)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labs.course import containers, figures, html
+from labs.course import containers, figures, html, terms
 from labs.course.findings import Findings, nearest
 from labs.course.yaml_file import Node
 
@@ -69,7 +69,8 @@ class LessonFile:
                 else:
                     steps[-1]["blocks"].append({"kind": "html", "html": html.render(f"## {heading['title']}")})
                     self.step = steps[-1]["id"]
-        self.parsed.document = {"steps": steps}
+        opening = next((number for number in range(begin, len(lines)) if HEADING.match(lines[number])), len(lines))
+        self.parsed.document = {"steps": steps, "terms": [term.to_json() for term in terms.find(lines[begin:opening])]}
         return self.parsed
 
     def _front_matter(self, lines: list[str]) -> int:

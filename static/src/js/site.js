@@ -2,9 +2,11 @@
 import { startCopyButtons } from "./copy-code.js";
 import { startForms } from "./enhance.js";
 import { startShortcuts } from "./shortcuts.js";
+import { startTermCards } from "./term-cards.js";
 import { startThemeSwitch } from "./theme.js";
 
 document.querySelectorAll("[data-theme-switch]").forEach(startThemeSwitch);
 startForms();
 startShortcuts(document.getElementById("shortcuts"));
 startCopyButtons();
+startTermCards();
