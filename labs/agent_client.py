@@ -5,6 +5,7 @@ Requests are repeatable: the agent refuses stale generations and treats a second
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -54,6 +55,14 @@ def living_hosts() -> dict[str, dict[str, Any]]:
         return {}
     hosts = {name.decode(): json.loads(value) for name, value in found.items()}
     return {name: host for name, host in hosts.items() if time.time() - host["at"] < HEARTBEAT_SECONDS}
+
+
+def note_opened(lab_digest: str) -> None:
+    """A reader has a lesson's page before them: whoever makes sandboxes may make one in advance. Losing it costs time
+    only."""
+    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1) as bus:
+        bus.zadd(protocol.OPENED_KEY, {lab_digest: time.time()})
+        bus.zremrangebyrank(protocol.OPENED_KEY, 0, -1 - protocol.MAX_OPENED)
 
 
 def _send(task: str, queue: str, session: LabSession, **arguments: Any) -> None:

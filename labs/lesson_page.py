@@ -60,6 +60,8 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
     tasks = reader.tasks()
     module = lesson.module
     hosts = agent_client.living_hosts() if lesson.lab else {}
+    if hosts and may_start(reader):
+        agent_client.note_opened(lesson.lab_digest)
     previous, following = neighbours(lesson)
     return {
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
@@ -72,6 +74,11 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
         "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
         "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
         "session_create_url": reverse("session-create", args=address(lesson))}
+
+
+def may_start(reader: Reader) -> bool:
+    """Could this reader's next click start a new sandbox?"""
+    return reader.is_known and not (reader.session and (reader.session.is_active or sessions.can_resume(reader.session)))
 
 
 def address(lesson: Lesson) -> tuple[str, str, str]:

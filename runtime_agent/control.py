@@ -24,6 +24,7 @@ from runtime_agent import (
     images,
     namespace,
     notify,
+    opened,
     protocol,
     reaper,
     sandbox,
@@ -97,6 +98,7 @@ class Control:
         self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
         self._thread("recover", self.sessions.recover)
         self._thread("pool", lambda: self.pool.run(stopped))
+        self._thread("opened", lambda: opened.run(settings, self.pool.want, stopped))
         self._thread("reaper", lambda: reaper.run(self.sessions, stopped))
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:

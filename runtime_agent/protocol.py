@@ -40,6 +40,8 @@ TASK_REPORT = "agent.report"
 TASK_RECORD_EVENT = "web.record_event"
 
 HOSTS_KEY = "bulkhead:hosts"
+OPENED_KEY, MAX_OPENED = "bulkhead:opened", 32
+"""A sorted set: digests of labs, by the time at which a reader last opened their lesson."""
 
 
 def agent_queue(host: str) -> str:

@@ -37,7 +37,7 @@ class Look:
 
     def __init__(self, box: Any):
         self.box, self.group = box, sandbox.group(box.settings, box.session_id, box.machine)
-        self.home, self.init_pid = VIEW / box.spec.name, box.init_pid
+        self.home, self.init_pid = VIEW / box.container, box.init_pid
         self.truncated: list[str] = []
         self.tables: dict[int, tuple[dict[str, Any], ...]] = {}
         self.kept: Kept = {}

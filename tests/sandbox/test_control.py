@@ -264,8 +264,12 @@ def test_spares_outlive_a_killed_control_worker_and_the_next_click_gets_one(tmp_
         def told() -> int:
             return site.heartbeat().get("warm")
 
+        with redis.Redis.from_url(site.settings.redis_url) as bus:
+            bus.zadd(protocol.OPENED_KEY, {site.lab: time.time()})
+        opened = spare()
         site.create(first)
         site.wait_for(first, "ready")
+        assert sandbox.container(site.settings, first, "box") == opened, "an opened lesson's first click finds a spare"
         waiting = spare()
         wait_until(lambda: told() == 1, 20, "the heartbeat to count the spare")
         site.instance.kill("control")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_agent import cgroup, conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown
+from runtime_agent import cgroup, conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown, xray
 from runtime_agent.capacity import Capacity
 from tests.instance import wait_until
 from tests.sandbox.conftest import specification
@@ -86,6 +86,18 @@ def test_a_click_gets_a_spare_that_is_like_any_other_sandbox(host, filled, shell
     assert filled.count() == 2
     filled.delete(host, wanted.session_id, "box")
     assert box.container not in " ".join(all_that_is_there(host))
+
+
+def test_the_x_ray_sees_the_layers_and_changes_of_one_that_was_a_spare(host, filled, shell):
+    wanted = kind()
+    filled.want(wanted)
+    settle(filled)
+    box = filled.create(host, wanted)
+    shell(box, "echo mine >/root/new")
+    found = xray.collect(box)
+    assert box.container != wanted.name
+    assert found["layers"] and "/root/new" in str(found["changes"])
+    assert found["cgroups"] and found["processes"]
 
 
 def test_a_spare_waits_before_its_first_instruction_and_at_a_low_priority(host, filled):

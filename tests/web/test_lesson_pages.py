@@ -1,8 +1,9 @@
 """The lesson's page for its readers, and what they send from it: hints, predictions, quizzes, measurements, starts."""
 
 import pytest
+import redis
 
-from labs import lesson_page, sessions
+from labs import agent_client, lesson_page, sessions
 from labs.models import Answer, HintTaken, LabSession, Measurement
 from runtime_agent import protocol
 from tests.web.test_sessions import tell
@@ -160,3 +161,40 @@ def test_lines_to_be_ordered_are_never_shown_in_the_right_order():
     for number in range(2, 7):
         options = [{"id": f"o{place}"} for place in range(number)]
         assert lesson_page.shuffled({"id": "q", "options": options}) != options
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    noted = []
+    monkeypatch.setattr(agent_client, "note_opened", noted.append)
+    return noted
+
+
+def test_a_lesson_that_can_be_started_is_told_to_the_hosts(as_alice, lesson, hosts, opened):
+    page(as_alice, lesson)
+    assert opened == [lesson.lab_digest]
+
+
+def test_nobody_is_told_of_a_lesson_that_can_not_be_started(client, as_bob, alice, bob, lesson, hosts, asked, opened):
+    sessions.start(bob, lesson)
+    page(as_bob, lesson)
+    client.logout()
+    page(client, lesson)
+    hosts.clear()
+    client.force_login(alice)
+    page(client, lesson)
+    assert opened == []
+
+
+def test_the_hosts_read_what_was_opened_last(lesson, redis_server):
+    with redis.Redis.from_url(redis_server.url) as bus:
+        for number in range(protocol.MAX_OPENED + 1):
+            agent_client.note_opened(f"{number:064x}")
+        kept = bus.zrange(protocol.OPENED_KEY, 0, -1)
+    assert len(kept) == protocol.MAX_OPENED
+    assert kept[-1] == f"{protocol.MAX_OPENED:064x}".encode()
+
+
+def test_without_redis_a_page_is_a_page(as_alice, lesson, hosts, settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock?db=0"
+    assert lesson.title in page(as_alice, lesson)
