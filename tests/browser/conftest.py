@@ -79,7 +79,7 @@ def start_sandbox(page) -> None:
     if page.locator("[data-start]").is_visible():
         page.click("[data-start]")
     page.locator(".xterm-rows").first.wait_for(timeout=60_000)
-    wait_for_text(page, "lab")
+    wait_for_text(page, ":~")  # of a prompt, whatever the lab calls its user and its host
 
 
 def type_line(page, line: str) -> None:

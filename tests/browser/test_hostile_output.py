@@ -1,0 +1,44 @@
+"""The HOST parts of the attack list's terminal rows: what a program prints must not reach beyond its terminal."""
+
+import pytest
+
+from runtime_agent import attacks
+from runtime_agent.attack_list import read
+from tests.browser.conftest import open_lesson, start_sandbox, type_line, wait_for_text
+
+pytestmark = pytest.mark.browser
+LESSON = "A container is a process"
+COMMANDS = {attack.id: attack.command for attack in read(attacks.DEFAULT_LIST)}
+
+
+@pytest.fixture
+def terminal(alice, site, context):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_lesson(alice, site, LESSON)
+    start_sandbox(alice)
+    return alice
+
+
+def run(page, id_: str) -> None:
+    type_line(page, f"{{ {COMMANDS[id_]}; }}; stty sane; printf '\\033c'; echo done-$((40+2))-{id_}")
+    wait_for_text(page, f"done-42-{id_}", seconds=30)
+
+
+def test_a_program_can_not_write_the_clipboard(terminal):
+    terminal.evaluate("navigator.clipboard.writeText('mine')")
+    run(terminal, "TTY-01")
+    assert terminal.evaluate("navigator.clipboard.readText()") == "mine"
+
+
+def test_binary_junk_ends_no_connection(terminal):
+    sockets = []
+    terminal.on("websocket", lambda socket: sockets.append(socket.url))
+    run(terminal, "TTY-05")
+    assert sockets == [], "a terminal that lost its connection opens another"
+
+
+def test_the_sandbox_does_not_resize_the_window(terminal):
+    size = "() => [innerWidth, innerHeight, document.querySelectorAll('.xterm-rows > div').length]"
+    before = terminal.evaluate(size)
+    run(terminal, "TTY-07")
+    assert terminal.evaluate(size) == before
