@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import host, images, install, services, supervisor, table, testing, up, worker
+from deploy.lab import backups, host, images, install, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "frontend", "lint", "sandbox", "labs", "browser")
@@ -43,6 +43,14 @@ def parser() -> argparse.ArgumentParser:
     boot.add_argument("--listen", default="127.0.0.1")
     gone = add("uninstall", "take the units away again; what students did is kept", lambda a: install.uninstall(a.data))
     gone.add_argument("--data", action="store_true", help="also remove everything that students did, and the user")
+    save = add("backup", "write the whole site into one file: rows, published labs, courses of its own, its key",
+               lambda a: backups.backup(testing.prepared(), a.file, a.password_file))
+    back = add("restore", "fill this installation from a backup; the site must not run meanwhile",
+               lambda a: backups.restore(testing.prepared(), a.file, a.password_file, a.replace))
+    for command in (save, back):
+        command.add_argument("file", type=Path)
+        command.add_argument("--password-file", type=Path, help="encrypts; the first line is the password")
+    back.add_argument("--replace", action="store_true", help="throw away what is in this installation first")
     add("worker", "run only the agent of a worker host, for the Redis that BULKHEAD_REDIS_URL names (needs root)",
         lambda a: worker.worker())
     part = add("prepare", "install the programs of one part and start nothing: for container images",

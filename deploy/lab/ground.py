@@ -69,12 +69,17 @@ def copy_code(target: Path) -> None:
 
 def make_secrets(places: Places) -> None:
     """One file, readable by its owner only; what is in it is generated once and never printed."""
-    file = places.state / "secrets.env"
-    if file.exists():
-        return
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if not (places.state / "secrets.env").exists():
+        write_secret(places, secrets.token_urlsafe(48))
+
+
+def write_secret(places: Places, key: str) -> None:
+    """Put ``key`` in the place of the site's, in one step."""
+    building = places.state / ".secrets.env.new"
+    descriptor = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
-        handle.write(f"BULKHEAD_SECRET_KEY={secrets.token_urlsafe(48)}\n")
+        handle.write(f"BULKHEAD_SECRET_KEY={key}\n")
+    building.rename(places.state / "secrets.env")
 
 
 def read_secrets(places: Places) -> dict[str, str]:
