@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Warning, register
+from django.http.request import validate_host
 
 
 @register()
@@ -37,3 +39,16 @@ def check_session_times(**_: Any) -> list[Warning]:
         return []
     return [Warning("A start is given up before it is asked for a second time.", id="bulkhead.W001",
                     hint="Make BULKHEAD_SESSION_NUDGE_SECONDS smaller than BULKHEAD_SESSION_OVERDUE_SECONDS.")]
+
+
+@register()
+def check_preview_host(**_: Any) -> list[Error]:
+    """Pages of previews are strangers': no rule that trusts the site's own host names may hold for theirs."""
+    name = settings.PREVIEW_HOST
+    if name and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", name):
+        return [Error(f"BULKHEAD_PREVIEW_HOST={name!r} is no host name.", id="bulkhead.E004",
+                      hint="Write it without scheme, port and asterisk: preview.labs.example.org.")]
+    if validate_host(f"x.{name or 'localhost'}", settings.ALLOWED_HOSTS):
+        return [Error("BULKHEAD_ALLOWED_HOSTS lets web previews pass for the site.", id="bulkhead.E005",
+                      hint="Name the site's own hosts only, without a pattern that BULKHEAD_PREVIEW_HOST falls under.")]
+    return []

@@ -4,9 +4,11 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import uuid
 from dataclasses import replace
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +146,29 @@ def test_a_process_of_the_host_is_never_plugged_in(agent):
     assert set(os.listdir("/sys/class/net")) == before
 
 
+def test_a_preview_reaches_the_machines_own_ports_and_nothing_of_the_hosts(lab, shell):
+    box, near = lab()["db"], socket.socket()
+    shell(box, f"({SERVE.format(port=8080, address='127.0.0.1')}) >/dev/null 2>&1 </dev/null &"
+               f" ({SERVE.format(port=8081, address='db')}) >/dev/null 2>&1 </dev/null & sleep 1")
+    with near:
+        near.bind(("127.0.0.1", 0))
+        near.listen(1)
+        assert get(box, "127.0.0.1", 8080).endswith(b"hello from db\n")
+        assert get(box, "10.20.0.2", 8081).endswith(b"hello from db\n")
+        with pytest.raises(ConnectionRefusedError):
+            get(box, "127.0.0.1", near.getsockname()[1])
+        with pytest.raises(OSError, match="unreachable"):
+            get(box, "192.0.2.1", 80)
+
+
+def test_a_machine_that_has_ended_gives_no_socket(agent, lab):
+    box = lab()["web"]
+    pid, ticks = box.init_pid, box.state["init_start_ticks"]
+    sandbox.delete(agent, box.session_id, "web")
+    with pytest.raises(ProcessLookupError):
+        network.open_socket(pid, ticks)
+
+
 def test_thirty_labs_leave_nothing_behind(agent, lab):
     lab()
     before = namespaces(), sorted(os.listdir("/sys/class/net")), len(os.listdir("/proc/self/fd"))
@@ -171,18 +196,29 @@ def answers(shell, box, address: str) -> bool:
 
 def host_addresses() -> list[str]:
     """The host's own addresses but the loopback's, and one of the world."""
-    found = [line.split()[-1] for line in open("/proc/net/fib_trie") if "|--" in line]
+    found = [line.split()[-1] for line in Path("/proc/net/fib_trie").read_text().splitlines() if "|--" in line]
     return sorted({address for address in found if not address.startswith(("127.", "0.")) and address[-2:] != ".0"}
                   | {"192.0.2.1"})[:6]
+
+
+def get(box, address: str, port: int) -> bytes:
+    """What a web server at that address says to whoever asks from inside the machine."""
+    with network.open_socket(box.init_pid, box.state["init_start_ticks"]) as opened:
+        opened.settimeout(5)
+        opened.connect((address, port))
+        opened.sendall(b"GET /index HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: opened.recv(4096), b""))
 
 
 def switch_links(box) -> set[str]:
     def list_links() -> set[str]:
         network._join(network.SWITCHES / box.session_id)
-        return {line.split(":")[0].strip() for line in open("/proc/thread-self/net/dev") if ":" in line}
+        lines = Path("/proc/thread-self/net/dev").read_text().splitlines()
+        return {line.split(":")[0].strip() for line in lines if ":" in line}
     return network.in_own_thread(list_links)
 
 
 def namespaces() -> set[str]:
     """Network namespaces that a mount holds; those that processes hold end with them."""
-    return {line.split()[3] for line in open("/proc/self/mountinfo") if " - nsfs " in line}
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line.split()[3] for line in lines if " - nsfs " in line}

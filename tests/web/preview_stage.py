@@ -18,6 +18,12 @@ HOST = "h1"
 Program = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+async def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110  (what is waited for has no event of its own)
+
+
 class Loopback:
     """Opens ports of this machine as if they were a sandbox's. ``asked`` are the machines that were asked for."""
 
@@ -94,7 +100,7 @@ class Stage:
         name, _, query = path.partition("?")
         scope = {"type": "http", "method": method, "path": name, "raw_path": name.encode(), "query_string": query.encode(),
                  "headers": fields, "scheme": "http", "http_version": "1.1", "root_path": ""}
-        inbox: asyncio.Queue = asyncio.Queue()
+        inbox = self.inbox = asyncio.Queue()
         inbox.put_nowait({"type": "http.request", "body": body, "more_body": False})
         answer = SimpleNamespace(status=0, headers=[], body=b"", is_whole=False)
 

@@ -1,6 +1,7 @@
 """Web previews from the browser's request to the program's port and back."""
 
 import asyncio
+import contextlib
 
 import pytest
 import websockets
@@ -10,7 +11,10 @@ from labs import sessions
 from labs.models import LabSession
 from labs.previews import access, tunnel
 from labsite.asgi import application
-from tests.web.preview_stage import answering, stage
+from labsite.checks import check_preview_host
+from runtime_agent.protocol import TUNNEL_WINDOW_BYTES, TunnelEnd
+from runtime_agent.stream import Rate
+from tests.web.preview_stage import answering, stage, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
@@ -93,8 +97,7 @@ async def test_a_dead_worker_is_told_at_once_and_in_the_middle(preview):
         await reader.read()
     async with preview.program(hang):
         waiting = asyncio.ensure_future(preview.ask())
-        while not preview.targets.asked:
-            await asyncio.sleep(0.01)
+        await wait_for(lambda: preview.targets.asked)
         await preview.kill_worker()
         found = await preview.ask()
         assert (found.status, "does not carry previews" in found.text) == (503, True)
@@ -107,8 +110,7 @@ async def test_a_worker_that_starts_again_ends_what_waits(preview):
         await reader.read()
     async with preview.program(hang):
         waiting = asyncio.ensure_future(preview.ask())
-        while not preview.targets.asked:
-            await asyncio.sleep(0.01)
+        await wait_for(lambda: preview.targets.asked)
         await preview.kill_worker()
         await preview.start_worker()
         found = await waiting
@@ -204,6 +206,15 @@ def test_elsewhere_previews_need_a_host_name_of_their_own(settings):
     assert not access.is_preview_host("lab.example.org")
 
 
+@pytest.mark.parametrize(("preview_host", "allowed", "wrong"), [
+    ("", ["127.0.0.1", "localhost"], []), ("preview.example.org", ["example.org"], []),
+    ("https://x", ["example.org"], ["bulkhead.E004"]), ("*.example.org", ["example.org"], ["bulkhead.E004"]),
+    ("preview.example.org", [".example.org"], ["bulkhead.E005"]), ("", ["*"], ["bulkhead.E005"])])
+def test_the_settings_must_not_let_a_preview_pass_for_the_site(settings, preview_host, allowed, wrong):
+    settings.PREVIEW_HOST, settings.ALLOWED_HOSTS = preview_host, allowed
+    assert [found.id for found in check_preview_host()] == wrong
+
+
 async def test_the_site_does_not_answer_on_a_preview_host(preview):
     assert (await preview.ask("/accounts/login/", host="x.localhost:8000")).status == 404
 
@@ -239,6 +250,94 @@ async def test_what_would_reach_beyond_the_preview_is_taken_away(preview):
     assert found.header("location") == ["/next?a=1"]
     assert found.header("set-cookie") == ["a=1; Path=/x; Secure; SameSite=None; Partitioned"]
     assert {name.decode() for name, _ in found.headers} == {"location", "set-cookie", "x-kept", "content-length"}
+
+
+# --- bounds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("more", "status"), [(-1, 200), (0, 200), (1, 413)])
+async def test_a_body_is_bounded_in_both_directions(preview, monkeypatch, more, status):
+    monkeypatch.setattr("labs.previews.app.MAX_BYTES", 1000)
+    body = b"x" * (1000 + more)
+    async with preview.program(answering(HELLO)):
+        assert (await preview.ask("/", "POST", body)).status == status
+    async with preview.program(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)):
+        assert (await preview.ask()).status == status
+    async with preview.program(answering(b"HTTP/1.1 200 OK\r\n\r\n" + body)):
+        assert (await preview.ask()).is_whole == (status == 200)
+
+
+async def test_a_program_that_never_answers_is_given_up(preview, monkeypatch):
+    async def hang(reader, writer):
+        await reader.read()
+    monkeypatch.setattr("labs.previews.app.HEAD_SECONDS", 0.2)
+    async with preview.program(hang):
+        found = await preview.ask()
+    assert (found.status, "did not answer in time" in found.text) == (504, True)
+
+
+async def test_a_session_has_so_many_streams_and_no_more(preview, monkeypatch):
+    monkeypatch.setattr("runtime_agent.tunnel.MAX_STREAMS_PER_SESSION", 3)
+
+    async def hang(reader, writer):
+        await reader.read()
+    async with preview.program(hang) as port:
+        tunnels = tunnel.current()
+        streams = [await tunnels.open("h1", str(preview.session.id), "box", port) for _ in range(3)]
+        found = await preview.ask()
+        assert (found.status, "Too many connections" in found.text) == (503, True)
+        await streams.pop().close()
+        await wait_for(lambda: len(preview.worker.streams) == 2)
+        streams.append(await tunnels.open("h1", str(preview.session.id), "box", port))
+        for stream in streams:
+            await stream.close()
+
+
+async def test_a_flood_stops_at_the_window_until_it_is_read(preview):
+    async def flood(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+    async with preview.program(flood) as port:
+        stream = await tunnel.current().open("h1", str(preview.session.id), "box", port)
+        await wait_for(lambda: stream.received == TUNNEL_WINDOW_BYTES)
+        await asyncio.sleep(0.2)
+        assert stream.received == TUNNEL_WINDOW_BYTES
+        taken = 0
+        while taken < 4 * TUNNEL_WINDOW_BYTES:
+            taken += len(await stream.read())
+        await stream.close()
+
+
+async def test_a_lost_frame_ends_the_stream(preview):
+    async with preview.program(answering(HELLO)) as port:
+        stream = await tunnel.current().open("h1", str(preview.session.id), "box", port)
+        stream.sent += 1  # as if a byte had not arrived
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(tunnel.Closed) as caught:
+            await stream.read()
+        assert caught.value.end is TunnelEnd.LOST
+        await stream.close()
+
+
+async def test_a_browser_that_leaves_takes_its_stream_along(preview):
+    async def hang(reader, writer):
+        await reader.read()
+    async with preview.program(hang):
+        asking = asyncio.ensure_future(preview.ask())
+        await wait_for(lambda: preview.worker.streams)
+        preview.inbox.put_nowait({"type": "http.disconnect"})
+        await asking
+        await wait_for(lambda: not preview.worker.streams)
+
+
+async def test_the_rate_of_a_session_is_bounded():
+    rate, loop = Rate(1000), asyncio.get_running_loop()
+    started = loop.time()
+    for _ in range(13):
+        await rate.take(100)
+    assert 0.25 <= loop.time() - started < 2, "a second's worth at once, the rest at its pace"
 
 
 # --- WebSockets -------------------------------------------------------------------------------------------
@@ -314,6 +413,5 @@ async def test_streams_are_given_back(preview):
     async with preview.program(answering(HELLO)):
         for _ in range(40):
             assert (await preview.ask()).status == 200
-        while preview.worker.streams:
-            await asyncio.sleep(0.01)
+        await wait_for(lambda: not preview.worker.streams)
     assert tunnel.current().streams == {}
