@@ -1,8 +1,9 @@
-"""Who has which address in a lab's networks: pure functions of the lab, so that every start gives the same answer.
+"""Who has which address in a lab's networks: pure functions of the lab, so that every start gives the same
+answer.
 
-The n-th machine of a network has the n-th address of its subnet, and a hardware address made of it. A machine's
-interfaces are eth0, eth1 ... in the order in which lab.yaml names its networks. There is no router: no address of a
-subnet is set apart for one.
+The n-th machine of a network has the n-th address of its subnet, and a hardware address made of it. A
+machine's interfaces are eth0, eth1 ... in the order in which lab.yaml names its networks. There is no router:
+no address of a subnet is set apart for one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Network:
 
 @dataclass(frozen=True)
 class Interface:
-    """One machine's place in one network: ``network`` counts the lab's networks from 0, ``port`` its machines from 1."""
+    """One machine's place in one network: ``network`` counts the lab's networks from 0, ``port`` its machines
+    from 1."""
 
     network: int
     port: int
@@ -61,8 +63,8 @@ def _interface(place: int, number: int, network: Network, machine: str) -> Inter
 
 
 def hosts_of(networks: Sequence[Network], machines: Mapping[str, Any], viewer: str) -> tuple[str, ...]:
-    """The lines of ``viewer``'s /etc/hosts: every machine that has an address, by its name and its host name. Where
-    a machine has several addresses, those that ``viewer`` shares a network with come first."""
+    """The lines of ``viewer``'s /etc/hosts: every machine that has an address, by its name and its host name.
+    Where a machine has several addresses, those that ``viewer`` shares a network with come first."""
     near = {interface.network for interface in interfaces_of(networks, viewer)}
     lines = []
     for name, machine in machines.items():

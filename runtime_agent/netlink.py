@@ -1,8 +1,8 @@
 """As much of NETLINK_ROUTE as a lab's network needs: make links, give addresses.
 
-Messages and attributes are those of rtnetlink(7), linux/if_link.h and linux/veth.h. A socket belongs for life to the
-network namespace of the thread that opened it; that is how one thread speaks to several namespaces. Processes of
-``ip`` would cost ten times as much. Only ``network`` uses this module.
+Messages and attributes are those of rtnetlink(7), linux/if_link.h and linux/veth.h. A socket belongs for life
+to the network namespace of the thread that opened it; that is how one thread speaks to several namespaces.
+Processes of ``ip`` would cost ten times as much. Only ``network`` uses this module.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Peer:
 
 
 class Netlink:
-    """Requests to one network namespace. Each is answered before the call returns; a refusal raises OSError."""
+    """Requests to one network namespace. Each is answered before the call returns; a refusal raises
+    OSError."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
@@ -65,7 +66,8 @@ class Netlink:
             return
 
     def add_veth(self, name: str, index: int, master: int, peer: Peer) -> None:
-        """A pair: ``name``, up, on the bridge ``master``; its peer in another namespace, where it has to be set up."""
+        """A pair: ``name``, up, on the bridge ``master``; its peer in another namespace, where it has to be
+        set up."""
         far_end = (link(peer.index, flags=0) + text(IFLA_IFNAME, peer.name) + attribute(IFLA_ADDRESS, peer.mac)
                    + number(IFLA_NET_NS_FD, peer.namespace))
         self._request(RTM_NEWLINK, link(index) + text(IFLA_IFNAME, name) + number(IFLA_MASTER, master)

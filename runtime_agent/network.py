@@ -1,16 +1,18 @@
 """The one home of lab networks: switches, cables and addresses.
 
-Theory of operation. A session whose lab has networks owns one *switch*: a network namespace with a bridge for each
-network, and nothing else. No process lives in it and none of its bridges has an address or an uplink, so there is
-nothing to route to, and no firewall rule is needed. A machine gets a veth pair for each of its networks, one end on the
-bridge, the other in the namespace that the runtime made for it, between create and start: its first process finds
-the interface up and numbered.
+Theory of operation. A session whose lab has networks owns one *switch*: a network namespace with a bridge for
+each network, and nothing else. No process lives in it and none of its bridges has an address or an uplink, so
+there is nothing to route to, and no firewall rule is needed. A machine gets a veth pair for each of its
+networks, one end on the bridge, the other in the namespace that the runtime made for it, between create and
+start: its first process finds the interface up and numbered.
 
-The switch is held by a mount, ``VIEW/net/<session_id>``, in the agent's mount namespace. So it is found again from the
-id alone by a restarted agent, vanishes with the mount when ``remove`` takes it away, and with the mount namespace
-itself when the last process of the agent and of all sandboxes is gone. The kernel deletes bridges and pairs with it.
+The switch is held by a mount, ``VIEW/net/<session_id>``, in the agent's mount namespace. So it is found again
+from the id alone by a restarted agent, vanishes with the mount when ``remove`` takes it away, and with the
+mount namespace itself when the last process of the agent and of all sandboxes is gone. The kernel deletes
+bridges and pairs with it.
 
-A thread that has entered another namespace is never used for anything else: each call runs in a thread of its own.
+A thread that has entered another namespace is never used for anything else: each call runs in a thread of its
+own.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ FIRST_INTERFACE = 2
 
 
 def connect(session_id: str, interfaces: Sequence[Interface], pid: int) -> None:
-    """Plug in the machine whose created, not yet started process is ``pid``. Raises AgentError("start-failed")."""
+    """Plug in the machine whose created, not yet started process is ``pid``. Raises
+    AgentError("start-failed")."""
     if not interfaces:
         return
     try:
@@ -58,7 +61,8 @@ def remove(session_id: str) -> None:
 
 
 def open_socket(pid: int, ticks: int) -> socket.socket:
-    """A TCP socket in the network namespace of exactly that process: connecting it reaches what the process would.
+    """A TCP socket in the network namespace of exactly that process: connecting it reaches what the process
+    would.
 
     Raises OSError(ESRCH) if it has ended.
     """
@@ -77,7 +81,8 @@ def open_socket(pid: int, ticks: int) -> socket.socket:
 
 
 def in_own_thread(call: Callable[[], Any]) -> Any:
-    """Run ``call``, which may change its thread's network namespace, and hand on what it returns or raises."""
+    """Run ``call``, which may change its thread's network namespace, and hand on what it returns or
+    raises."""
     outcome: list[Any] = []
 
     def run() -> None:
@@ -99,7 +104,8 @@ def _path(session_id: str) -> Path:
 
 
 def _open_namespace(pid: int) -> int:
-    """A descriptor of the process' network namespace, which must not be the host's: a pid is not an identity."""
+    """A descriptor of the process' network namespace, which must not be the host's: a pid is not an
+    identity."""
     descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     if os.path.samestat(os.fstat(descriptor), os.stat("/proc/self/ns/net")):
         os.close(descriptor)

@@ -1,6 +1,8 @@
-"""From what the site asks to see, to a socket in the machine: which ports of which sandboxes may be connected to.
+"""From what the site asks to see, to a socket in the machine: which ports of which sandboxes may be connected
+to.
 
-The site's word is not enough: the session must be ready on this host, and its lab must name the port as a preview.
+The site's word is not enough: the session must be ready on this host, and its lab must name the port as a
+preview.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ class Targets:
         self.records = Records(settings.agent_dir)
 
     def open(self, name: bytes, port: int) -> tuple[socket.socket, Sequence[str]]:
-        """A socket in the namespace of "<session id>/<machine>", not yet connected, and the addresses to try in order:
-        a program may listen on the machine's own address only. Takes milliseconds. Raises Refused."""
+        """A socket in the namespace of "<session id>/<machine>", not yet connected, and the addresses to try
+        in order: a program may listen on the machine's own address only. Takes milliseconds. Raises
+        Refused."""
         try:
             session_id, _, machine = name.decode().partition("/")
             record = self.records.find(protocol.check_session_id(session_id))

@@ -102,7 +102,8 @@ class Stream:
 
     async def _connect(self, open_target: Callable[[], tuple[socket.socket, Sequence[str]]], port: int,
                        ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Try the machine's addresses in order; a refused socket may be connected again (connect(2) on Linux)."""
+        """Try the machine's addresses in order; a refused socket may be connected again (connect(2) on
+        Linux)."""
         loop = asyncio.get_running_loop()
         target, addresses = await loop.run_in_executor(None, open_target)
         with contextlib.ExitStack() as stack:

@@ -1,8 +1,10 @@
-"""``python -m runtime_agent tunnel``: carries the bytes of web previews between the site and ports of sandboxes.
+"""``python -m runtime_agent tunnel``: carries the bytes of web previews between the site and ports of
+sandboxes.
 
-It knows TCP and nothing of HTTP: what a sandbox answers is parsed by the site, which has no privileges. The site opens a
-stream, each side sends as far as the other gives credit, and whatever is lost or refused ends the stream with a
-reason (protocol.Tunnel). Streams are this process' memory only: kill it, and the site's pages say so.
+It knows TCP and nothing of HTTP: what a sandbox answers is parsed by the site, which has no privileges. The
+site opens a stream, each side sends as far as the other gives credit, and whatever is lost or refused ends
+the stream with a reason (protocol.Tunnel). Streams are this process' memory only: kill it, and the site's
+pages say so.
 
 It is a process of its own so that a page of 10 MB never delays a key in a terminal.
 """
@@ -119,7 +121,8 @@ class TunnelProcess:
             self.asked.append(site)
 
     def _answered(self, receivers: Any) -> None:
-        """Each PUBLISH is answered in order with the number that received it. A site that is gone needs no streams."""
+        """Each PUBLISH is answered in order with the number that received it. A site that is gone needs no
+        streams."""
         if not isinstance(receivers, int):
             return
         site = self.asked.popleft()

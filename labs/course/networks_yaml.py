@@ -1,4 +1,5 @@
-"""The parts of lab.yaml that are about several machines: who is wired to whom, and which ports the page shows."""
+"""The parts of lab.yaml that are about several machines: who is wired to whom, and which ports the page
+shows."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ MAX_NETWORKS, MAX_PREVIEWS = 8, 8
 
 
 def networks(node: Node | None, machines: Collection[str]) -> list[dict[str, Any]]:
-    """``networks:`` in the file's order: it numbers the interfaces, and the order of ``machines`` the addresses."""
+    """``networks:`` in the file's order: it numbers the interfaces, and the order of ``machines`` the
+    addresses."""
     found: list[dict[str, Any]] = []
     taken: dict[str, IPv4Network] = {}
     for name, entry in node.items() if node else ():

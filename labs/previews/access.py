@@ -1,9 +1,9 @@
 """Who may see which preview: addresses, tickets and the cookie.
 
-A preview lives at ``<number>-<session id without dashes>.<preview host>``: an origin of its own for each, which holds no
-cookie of the site. The address is no permission. The lesson page sends its owner there with a ticket, good for a minute
-and for that one address; it is changed for a cookie of that host name alone. Each request asks again whether the session
-is ready and the user's own, and whether they have signed out since.
+A preview lives at ``<number>-<session id without dashes>.<preview host>``: an origin of its own for each,
+which holds no cookie of the site. The address is no permission. The lesson page sends its owner there with a
+ticket, good for a minute and for that one address; it is changed for a cookie of that host name alone. Each
+request asks again whether the session is ready and the user's own, and whether they have signed out since.
 """
 
 from __future__ import annotations
@@ -69,13 +69,14 @@ def address_of(host: str) -> Address | None:
 
 
 def is_preview_host(host: str) -> bool:
-    """Is it below the preview host, whether such a preview can exist or not? The site itself never answers there."""
+    """Is it below the preview host, whether such a preview can exist or not? The site itself never answers
+    there."""
     return _split_port(host.lower())[0].endswith(f".{preview_host()}")
 
 
 def origin_of(address: Address, scheme: str, site_host: str) -> str | None:
-    """Where the browser that sees the site as ``site_host`` finds the preview; None if no host name is set for previews
-    and the site is not this very machine, whose browsers know ``*.localhost`` by themselves."""
+    """Where the browser that sees the site as ``site_host`` finds the preview; None if no host name is set
+    for previews and the site is not this very machine, whose browsers know ``*.localhost`` by themselves."""
     name, port = _split_port(site_host)
     if not settings.PREVIEW_HOST and name not in LOCAL_HOSTS:
         return None
@@ -87,7 +88,8 @@ def preview_host() -> str:
 
 
 def _split_port(host: str) -> tuple[str, str]:
-    """("name", ":port") of a Host header; the port may be empty, and an IPv6 address has colons of its own."""
+    """("name", ":port") of a Host header; the port may be empty, and an IPv6 address has colons of its
+    own."""
     match = re.fullmatch(r"(.*?)(:\d+)?", host)
     return match[1], match[2] or ""
 
@@ -113,8 +115,8 @@ def cookie_name(scheme: str) -> str:
 
 
 def cookie_ending(scheme: str) -> str:
-    """What makes a cookie reach a frame in a page of another site: browsers count localhost as secure. On plain http
-    below the site's own domain the frame is of the same site, and the default will do."""
+    """What makes a cookie reach a frame in a page of another site: browsers count localhost as secure. On
+    plain http below the site's own domain the frame is of the same site, and the default will do."""
     if scheme == "https" or not settings.PREVIEW_HOST:
         return "; Secure; SameSite=None; Partitioned"
     return "; SameSite=Lax"
@@ -131,7 +133,8 @@ def _read(value: str, salt: str, seconds: int) -> list[Any] | None:
 
 
 async def find(address: Address, scheme: str, cookie_headers: list[bytes]) -> Target | None:
-    """Where a request goes, or None: no cookie, another's session, one that has ended, a preview that is not there."""
+    """Where a request goes, or None: no cookie, another's session, one that has ended, a preview that is not
+    there."""
     value = _cookie(cookie_name(scheme), cookie_headers)
     claim = _read(value, "preview.cookie", COOKIE_SECONDS) if value else None
     if claim is None or claim[0] != address.label:

@@ -1,7 +1,9 @@
-"""The preview's ASGI application: it answers on preview hosts only, and has no middleware, session or cookie of the site.
+"""The preview's ASGI application: it answers on preview hosts only, and has no middleware, session or cookie
+of the site.
 
-Daphne hands over a request when its body is there, and takes an answer without holding back; so both are bounded. An
-answer that ends too early is never finished: finishing would pass the rest of the connection off as its body.
+Daphne hands over a request when its body is there, and takes an answer without holding back; so both are
+bounded. An answer that ends too early is never finished: finishing would pass the rest of the connection off
+as its body.
 """
 
 from __future__ import annotations

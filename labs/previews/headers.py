@@ -1,7 +1,8 @@
 """Which headers cross the border of a preview, and how they are changed on the way.
 
-To the machine: it is told that it is asked as localhost on its own port, which is what a development server expects, and never
-sees the cookie that lets the browser in. From the machine: nothing that would act on more than the preview's own host name.
+To the machine: it is told that it is asked as localhost on its own port, which is what a development server
+expects, and never sees the cookie that lets the browser in. From the machine: nothing that would act on more
+than the preview's own host name.
 """
 
 from __future__ import annotations

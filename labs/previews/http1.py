@@ -1,7 +1,7 @@
 """HTTP/1.1 as a client speaks it, RFC 9112: one request on a connection of its own, and the answer to it.
 
-One request for each connection leaves no room for answers that run into each other. The other end is a student's program,
-so every length is bounded and what is not plainly right is refused.
+One request for each connection leaves no room for answers that run into each other. The other end is a
+student's program, so every length is bounded and what is not plainly right is refused.
 """
 
 from __future__ import annotations

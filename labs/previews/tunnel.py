@@ -1,7 +1,7 @@
 """The site's end of the tunnel: TCP streams into machines, over one Redis subscription for each ASGI process.
 
-A stream that loses a frame ends; nothing is repaired. PUBLISH answers with the number of those who received it, and that
-is how a worker host that is gone is noticed.
+A stream that loses a frame ends; nothing is repaired. PUBLISH answers with the number of those who received
+it, and that is how a worker host that is gone is noticed.
 """
 
 from __future__ import annotations

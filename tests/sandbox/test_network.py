@@ -32,10 +32,10 @@ LIST_LINKS_OF_NSID_0 = (
 def lab(agent):
     """``lab(networks, profile)`` starts every machine of the networks; all are deleted after the test."""
     with contextlib.ExitStack() as stack:
-        def start(networks=LAN, profile="standard"):
+        def start(networks=LAN, profile="standard", **changes):
             session_id = str(uuid.uuid4())
             names = dict.fromkeys(name for each in networks for name in each.machines)
-            specs = {name: replace(specification(profile), session_id=session_id, machine=name, hostname=name)
+            specs = {name: replace(specification(profile), session_id=session_id, machine=name, hostname=name, **changes)
                      for name in names}
             boxes = {}
             for name, spec in specs.items():
@@ -167,6 +167,22 @@ def test_a_machine_that_has_ended_gives_no_socket(agent, lab):
     sandbox.delete(agent, box.session_id, "web")
     with pytest.raises(ProcessLookupError):
         network.open_socket(pid, ticks)
+
+
+def test_docker_pushes_to_and_pulls_from_a_registry_on_another_machine(lab, shell):
+    """With Docker's own bridge and rules beside eth0, and an administrator's rights on both machines."""
+    networks = (Network("lan", ("docker", "registry"), IPv4Network("10.20.0.0/24")),)
+    boxes = lab(networks, "nested", image="engines", disk_bytes=4 << 30)
+    registry, docker = boxes["registry"], boxes["docker"]
+    assert shell(registry, "engine-up registry 2>&1").status == 0
+    shell(docker, "mkdir -p /etc/docker; echo '{\"insecure-registries\": [\"registry:5000\"]}' > /etc/docker/daemon.json")
+    up = shell(docker, "engine-up docker 2>&1")
+    assert up.status == 0, up
+    pushed = shell(docker, "docker tag busybox registry:5000/mine && docker push -q registry:5000/mine && docker rmi -f busybox"
+                           " registry:5000/mine >/dev/null && docker pull -q registry:5000/mine && docker image ls -q")
+    assert pushed.status == 0, pushed
+    assert pushed.output.splitlines()[:2] == ["registry:5000/mine:latest", "registry:5000/mine:latest"], pushed
+    assert '"mine"' in shell(docker, "curl -s http://registry:5000/v2/_catalog").output
 
 
 def test_thirty_labs_leave_nothing_behind(agent, lab):

@@ -1,4 +1,5 @@
-"""A stage for web previews: a worker's tunnel over a real Redis, programs on loopback ports, and a browser of raw ASGI."""
+"""A stage for web previews: a worker's tunnel over a real Redis, programs on loopback ports, and a browser of
+raw ASGI."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ async def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
 
 
 class Loopback:
-    """Opens ports of this machine as if they were a sandbox's. ``asked`` are the machines that were asked for."""
+    """Opens ports of this machine as if they were a sandbox's. ``asked`` are the machines that were asked
+    for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -92,7 +94,8 @@ class Stage:
 
     async def ask(self, path: str = "/", method: str = "GET", body: bytes = b"", host: str | None = None,
                   cookie: str | None = None, **headers: str) -> SimpleNamespace:
-        """One request as a browser sends it; ``text`` and ``status`` of the answer, ``is_whole`` if it was finished."""
+        """One request as a browser sends it; ``text`` and ``status`` of the answer, ``is_whole`` if it was
+        finished."""
         fields = [(b"host", (host or self.host).encode())]
         if cookie is None or cookie:
             fields.append((b"cookie", (cookie or self.cookie()).encode()))
