@@ -26,7 +26,7 @@ USERS = {"root": (0, 0, "/root"), "student": (1000, 1000, "/home/student")}
 @dataclass(frozen=True)
 class Spec:
     """One machine of one session. Sizes in bytes, ``cpus`` in CPUs; ``checks_dir`` is shown at /.bulkhead/checks,
-    ``hosts`` are lines for /etc/hosts."""
+    ``hosts`` are lines for /etc/hosts, ``allow`` are of profiles.PERMISSIONS."""
 
     session_id: str
     machine: str
@@ -42,6 +42,7 @@ class Spec:
     lab_files: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[Interface, ...] = ()
     hosts: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +58,7 @@ class Spec:
         checks = state.get("checks_dir")
         interfaces = tuple(Interface(**fields) for fields in state.get("interfaces", ()))
         return cls(**{**state, "checks_dir": Path(checks) if checks else None, "interfaces": interfaces,
-                      "hosts": tuple(state.get("hosts", ()))})
+                      "hosts": tuple(state.get("hosts", ())), "allow": tuple(state.get("allow", ()))})
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def process(spec: Spec, argv: Sequence[str], user: str, env: Mapping[str, str], 
     if user not in USERS:
         raise AgentError("bad-message", f"user {user!r}: root or student")
     uid, gid, home = USERS[user]
-    capabilities = list(profiles.find(spec.profile).capabilities)
+    capabilities = [*profiles.find(spec.profile).capabilities, *(["CAP_SYS_PTRACE"] if "trace" in spec.allow else [])]
     held = capabilities if uid == 0 else []
     environment = {"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8", "TERM": "xterm-256color", **env}
     return {
@@ -84,7 +85,7 @@ def process(spec: Spec, argv: Sequence[str], user: str, env: Mapping[str, str], 
         "capabilities": {"bounding": capabilities, "effective": held, "permitted": held,
                          "inheritable": [], "ambient": []},
         "rlimits": [{"type": name, "soft": soft, "hard": hard} for name, (soft, hard) in profiles.RLIMITS.items()],
-        "noNewPrivileges": True, "oomScoreAdj": OOM_SCORE}
+        "noNewPrivileges": "new-privileges" not in spec.allow, "oomScoreAdj": OOM_SCORE}
 
 
 def config(spec: Spec, base: int, places: Places, cgroups_path: str) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def config(spec: Spec, base: int, places: Places, cgroups_path: str) -> dict[str
             "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "user", "cgroup", "network")],
             "maskedPaths": profiles.MASKED, "readonlyPaths": profile.read_only,
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-            "seccomp": seccomp.profile(nested=profile.is_nested)}}
+            "seccomp": seccomp.profile(nested=profile.is_nested, allow_packet="packet-sockets" in spec.allow)}}
 
 
 def _mount(target: str, kind: str, *options: str, source: str | None = None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 from runtime_agent import questions
 from runtime_agent.addresses import SUBNETS, Network, room_in
 from runtime_agent.errors import AgentError
+from runtime_agent.profiles import PERMISSIONS
 from runtime_agent.questions import Question
 
 FORMAT = 1
@@ -72,6 +73,7 @@ class Machine:
     cpus: float
     pids: int
     disk_bytes: int
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,16 @@ class _Reader:
             memory_bytes=self._bounded("memory_bytes", fields["memory_bytes"], 16 << 20),
             pids=self._bounded("pids", fields["pids"], 16),
             cpus=self._cpus(fields["cpus"]),
-            disk_bytes=self._bounded("disk_bytes", fields["disk_bytes"], 16 << 20))
+            disk_bytes=self._bounded("disk_bytes", fields["disk_bytes"], 16 << 20),
+            allow=self._permissions(name, fields))
+
+    def _permissions(self, name: str, fields: dict[str, Any]) -> tuple[str, ...]:
+        allow = fields.get("allow", [])
+        if not isinstance(allow, list) or not all(entry in PERMISSIONS for entry in allow):
+            raise ValueError(f"machine {name}: allow is {allow!r}, known are {', '.join(PERMISSIONS)}")
+        if allow and fields["profile"] != "nested":
+            raise ValueError(f"machine {name}: only the nested profile may allow {allow[0]}")
+        return tuple(sorted(set(allow)))
 
     def _networks(self, entries: list[dict[str, Any]]) -> tuple[Network, ...]:
         if len(entries) > MAX_NETWORKS:

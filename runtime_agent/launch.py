@@ -49,7 +49,7 @@ def spec_of(session_id: str, lab: Lab, name: str) -> sandbox.Spec:
     return sandbox.Spec(
         session_id=session_id, machine=name, image=machine.image, profile=machine.profile, user=machine.user,
         hostname=machine.hostname, memory_bytes=machine.memory_bytes, pids=machine.pids, cpus=machine.cpus,
-        disk_bytes=machine.disk_bytes, checks_dir=lab.directory / "checks", lab_files={},
+        disk_bytes=machine.disk_bytes, checks_dir=lab.directory / "checks", lab_files={}, allow=machine.allow,
         interfaces=addresses.interfaces_of(lab.networks, name),
         hosts=addresses.hosts_of(lab.networks, lab.machines, name))
 

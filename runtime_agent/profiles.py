@@ -23,6 +23,10 @@ SYSCTL = "/proc/sys"
 ENGINE_STORAGE = ("docker", "containers", "containerd", "lxc", "buildah")
 """Folders of /var/lib that engines put overlays in: they must not lie on an overlay themselves."""
 
+PERMISSIONS = ("new-privileges", "packet-sockets", "trace")
+"""What a lab may open besides in the nested profile (``allow`` in lab.yaml): programs that gain privileges when they are
+started (newuidmap as a plain user), sockets that see whole frames (tcpdump, DHCP), tracing across user ids."""
+
 RLIMITS = {"RLIMIT_NOFILE": (1024, 4096), "RLIMIT_CORE": (0, 0), "RLIMIT_MEMLOCK": (64 << 10, 64 << 10),
            "RLIMIT_MSGQUEUE": (819_200, 819_200), "RLIMIT_SIGPENDING": (1024, 1024)}
 """(soft, hard); none above what the agent itself has, for it lacks CAP_SYS_RESOURCE on some hosts."""

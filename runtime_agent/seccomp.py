@@ -52,6 +52,9 @@ umount umount2 unshare statmount listmount
 """.split()
 """What moby opens for CAP_SYS_ADMIN, less bpf, perf_event_open, fanotify_init, lookup_dcookie, quotactl and syslog."""
 
+KEYRINGS = ("add_key", "keyctl", "request_key")
+"""runc and crun begin each container with a session keyring; told that this kernel has none, they go on without."""
+
 
 def profile(*, nested: bool, allow_packet: bool = False) -> dict[str, Any]:
     """The ``linux.seccomp`` object of an OCI configuration (runtime-spec 1.0, config-linux.md)."""
@@ -60,14 +63,18 @@ def profile(*, nested: bool, allow_packet: bool = False) -> dict[str, Any]:
     rules += [_allow("socket", argument=(0, family, "SCMP_CMP_EQ")) for family in (AF_UNIX, AF_INET, AF_INET6)]
     rules += [_netlink(NETLINK_ROUTE)]
     if nested:
-        rules += [_allow(*NESTED), _netlink(NETLINK_NETFILTER)]
+        rules += [_allow(*NESTED), _netlink(NETLINK_NETFILTER), _unknown(*KEYRINGS)]
         if allow_packet:
             rules.append(_allow("socket", argument=(0, AF_PACKET, "SCMP_CMP_EQ")))
     else:
         rules.append(_allow("clone", argument=(0, CLONE_NAMESPACES, "SCMP_CMP_MASKED_EQ")))
-    rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS})
+    rules.append(_unknown("clone3"))
     return {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": EPERM,
             "architectures": ["SCMP_ARCH_X86_64"], "syscalls": rules}
+
+
+def _unknown(*names: str) -> dict[str, Any]:
+    return {"names": list(names), "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}
 
 
 def _allow(*names: str, argument: tuple[int, int, str] | None = None) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from labs.course.networks_yaml import NAME, machine_of, networks, previews
 from labs.course.yaml_file import Node
 
 KEYS = ("machines", "networks", "terminals", "previews", "limits", "setup", "resume", "tasks")
-MACHINE_KEYS = ("image", "profile", "user", "memory", "cpus", "pids", "disk", "hostname")
+MACHINE_KEYS = ("image", "profile", "user", "memory", "cpus", "pids", "disk", "hostname", "allow")
 TASK_KEYS = ("id", "step", "title", "points", "machine", "check", "fail", "hint", "needs")
 PROFILES: dict[str, dict[str, Any]] = {
     "standard": {"memory": 256 << 20, "pids": 256, "cpus": 0.5, "disk": 512 << 20},
     "nested": {"memory": 1 << 30, "pids": 512, "cpus": 1.0, "disk": 4 << 30},
 }
 """What a machine gets that does not say otherwise."""
+PERMISSIONS = ("new-privileges", "packet-sockets", "trace")
 SIZE = re.compile(r"(\d+)([KMG])")
 FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 MIN_SIZE_BYTES, MAX_SIZE_BYTES = 16 << 20, 64 << 30
@@ -64,7 +65,19 @@ class LabFile:
                 "memory_bytes": self._size(node, "memory", defaults["memory"]),
                 "disk_bytes": self._size(node, "disk", defaults["disk"]),
                 "cpus": float(node.number("cpus", defaults["cpus"], 0.05, 64)),
-                "pids": int(node.number("pids", defaults["pids"], 16, 32768))}
+                "pids": int(node.number("pids", defaults["pids"], 16, 32768)),
+                **self._permissions(node, profile)}
+
+    def _permissions(self, node: Node, profile: str) -> dict[str, Any]:
+        """Left out of the bundle where a lab opens nothing, so that its digest stays."""
+        allow = node.texts("allow")
+        for permission in allow:
+            if permission not in PERMISSIONS:
+                node.get("allow").complain("permission", f"there is no {permission!r}: a lab may allow "
+                                           f"{', '.join(PERMISSIONS)}.{nearest(permission, PERMISSIONS)}")
+            elif profile != "nested":
+                node.get("allow").complain("permission", f"{permission!r} needs 'profile: nested'")
+        return {"allow": sorted(set(allow))} if allow else {}
 
     def _size(self, node: Node, key: str, default: int) -> int:
         found = node.get(key)

@@ -198,3 +198,15 @@ def test_networks_overlap_neither_in_addresses_nor_in_names(tmp_path, second):
 @pytest.mark.parametrize("port", [0, 65536, -1, "80", True, None])
 def test_a_preview_names_a_port(tmp_path, port):
     refused(tmp_path, "unknown-lab", lab_document(previews=[{"title": "Web", "machine": "box", "port": port}]))
+
+
+def test_what_a_nested_machine_allows_is_read(tmp_path):
+    lab = content.load_lab(tmp_path, publish(tmp_path, with_machine(profile="nested", allow=["trace", "packet-sockets"])), BOUNDS)
+    assert lab.machines["box"].allow == ("packet-sockets", "trace")
+
+
+@pytest.mark.parametrize("machine", [
+    {"profile": "standard", "allow": ["trace"]}, {"profile": "nested", "allow": ["everything"]},
+    {"profile": "nested", "allow": "trace"}, {"profile": "nested", "allow": [1]}])
+def test_what_no_machine_may_allow_is_refused(tmp_path, machine):
+    assert "allow" in refused(tmp_path, "unknown-lab", with_machine(**machine))

@@ -83,6 +83,9 @@ def test_a_sound_course_has_no_findings(course):
 @pytest.mark.parametrize(("old", "new", "where"), [
     ("memory: 128M", "memory: lots", ("lab.yaml", 2, "form")),
     ("memory: 128M", "memory: 15M", ("lab.yaml", 2, "form")),
+    ("memory: 128M", "allow: [packet-sokets]", ("lab.yaml", 2, "permission")),
+    ("profile: nested", "profile: standard, allow: [trace]", ("lab.yaml", 2, "permission")),
+    ("memory: 128M", "allow: trace", ("lab.yaml", 2, "form")),
     ("profile: nested", "profile: nestled", ("lab.yaml", 2, "form")),
     ("image: base", "imgae: base", ("lab.yaml", 2, "unknown-key")),
     ("machines:\n  box: {image: base, profile: nested, memory: 128M}", "machines: {}", ("lab.yaml", 1, "missing")),
