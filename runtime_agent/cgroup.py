@@ -28,6 +28,8 @@ PERIOD_MICROSECONDS = 100_000
 DELEGATED_V1 = ("cgroup.procs", "tasks")
 DELEGATED_V2 = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control")
 KILL_SECONDS = 10.0
+CONMON_WEIGHT = {"cpu.shares": 10_240, "cpu.weight": 1_000}
+"""Ten times a sandbox's: whoever opens a terminal waits for no neighbour's endless loop."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _own_procs(root: Path) -> Path | None:
 
 
 def make_conmon_group(name: str, root: Path = ROOT) -> None:
-    """``<name>/conmon`` in every hierarchy."""
+    """``<name>/conmon`` in every hierarchy. Repeats safely."""
     group = Group(f"{name}/conmon", root)
     for folder in group.folders():
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
@@ -222,6 +224,9 @@ def make_conmon_group(name: str, root: Path = ROOT) -> None:
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
             group._prepare_cpuset(parent)
+    for file, weight in CONMON_WEIGHT.items():
+        if group.file("cpu", file).exists():
+            _write(group.file("cpu", file), weight)
 
 
 def _write(file: Path, value: object) -> None:

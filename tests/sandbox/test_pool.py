@@ -233,3 +233,11 @@ def test_waiting_for_the_kernel_in_advance_moves_nobody():
     waiting.join(10)
     assert not waiting.is_alive()
     assert Path("/proc/self/cgroup").read_text() == before
+
+
+def test_a_conmon_has_ten_times_the_weight_of_a_sandbox(host, make):
+    box = make()
+    weights = [int(group.file("cpu", name).read_text())
+               for group in (cgroup.Group(f"{host.cgroup}/conmon"), sandbox.group(host, box.session_id, box.machine))
+               for name in cgroup.CONMON_WEIGHT if group.file("cpu", name).exists()]
+    assert weights[0] == 10 * weights[1]
