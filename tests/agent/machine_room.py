@@ -59,11 +59,13 @@ class MachineRoom:
     fed: list[bytes] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
+    fails_on: str | None = None
+    """The machine that fails; every one if it is None."""
 
     def create(self, settings: Any, spec: Any, on_stage: Any) -> Box:
         place = (spec.session_id, spec.machine)
         on_stage("disk")
-        if self.fails_with:
+        if self.fails_with and self.fails_on in (None, spec.machine):
             (self.sandboxes_dir / spec.session_id / spec.machine).mkdir(parents=True, exist_ok=True)
             raise self.fails_with
         if place not in self.boxes:

@@ -233,3 +233,21 @@ def test_the_app_takes_json_only_and_acknowledges_late():
     assert configuration.accept_content == ["json"]
     assert configuration.task_acks_late
     assert {queue.name for queue in configuration.task_queues} == {protocol.QUEUE_SANDBOXES, "agent.here"}
+
+
+def test_machines_of_a_lab_share_one_fate(site):
+    sessions, room, _ = site
+    box = lab_document()["machines"]["box"]
+    lab = publish(sessions.settings.content_dir, lab_document(
+        machines={"box": box, "db": {**box, "hostname": "db"}},
+        networks=[{"name": "lan", "machines": ["box", "db"], "subnet": "10.20.0.0/24"}],
+        terminals=[{"title": "Box", "machine": "box"}, {"title": "Database", "machine": "db"}]))
+    room.fails_with, room.fails_on = AgentError("start-failed", "network: no such device"), "db"
+    sessions.create(ALICE, 1, lab, False)
+    assert room.created == [(ALICE, "box")]
+    assert told(sessions)[-1] == ("failed", "start-failed")
+    assert not room.boxes and sessions.records.machines(ALICE) == []
+    room.fails_with = None
+    sessions.create(ALICE, 2, lab, False)
+    assert told(sessions)[-1] == ("ready", None)
+    assert room.opened == [(ALICE, 0), (ALICE, 1)]
