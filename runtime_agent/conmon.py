@@ -18,10 +18,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from runtime_agent import proc, sealed
+from runtime_agent import gvisor, proc, sealed
 from runtime_agent.errors import AgentError
 from runtime_agent.launcher import Launcher
 from runtime_agent.settings import RUNTIMES, Settings
@@ -42,9 +43,20 @@ class Started:
     pid: int
 
 
+def as_made(settings: Settings, found: dict[str, Any]) -> Settings:
+    """Only the runtime that made a container knows it, by the state ``found``; other sandboxes may have another."""
+    return replace(settings, runtime=found.get("runtime", settings.runtime))
+
+
 def runtime_command(settings: Settings) -> list[str]:
     """The runtime with its global options, as every direct call needs them."""
-    return [sealed.program(runtime_path(settings)), *_runtime_options(settings)]
+    return [_program(settings), *_runtime_options(settings)]
+
+
+def _program(settings: Settings) -> str:
+    """runsc is nobody's to overwrite: no container of it executes or sees it, and it is large."""
+    path = runtime_path(settings)
+    return path if settings.runtime == gvisor.RUNTIME else sealed.program(path)
 
 
 def installed_runtimes() -> list[str]:
@@ -61,10 +73,19 @@ def runtime_path(settings: Settings) -> str:
 
 
 def _runtime_options(settings: Settings) -> list[str]:
+    if settings.runtime == gvisor.RUNTIME:
+        return [f"--root={run_dir(settings) / gvisor.RUNTIME}", *gvisor.OPTIONS]
     options = [f"--root={run_dir(settings) / 'runtime'}"]
     if Path(runtime_path(settings)).name == "crun":
         options.append("--cgroup-manager=cgroupfs")
     return options
+
+
+def is_known(settings: Settings, name: str) -> bool:
+    """Does the runtime remember a container of that name?"""
+    if settings.runtime == gvisor.RUNTIME:
+        return bool(gvisor.state_of(run_dir(settings) / gvisor.RUNTIME, name))
+    return (run_dir(settings) / "runtime" / name).exists()
 
 
 def run_dir(settings: Settings) -> Path:
@@ -84,7 +105,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
     for leftover in (exits / name, directory / "pid", directory / "conmon.pid"):
         leftover.unlink(missing_ok=True)
     link = f"c-{secrets.token_hex(6)}"
-    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", sealed.program(runtime_path(settings)),
+    command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", _program(settings),
                "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
                "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
                "-l", f"k8s-file:{directory / 'log'}", "--log-size-max", str(LOG_BYTES)]

@@ -142,4 +142,4 @@ def main(settings: Settings) -> int:
     """Enter the agent's own mount namespace, before any thread exists, and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s control %(levelname)s %(message)s")
     namespace.enter(settings)
-    return Control(selftest.choose(settings)).run()
+    return Control(selftest.choose_standard(selftest.choose(settings))).run()

@@ -44,6 +44,7 @@ def run(settings: Settings, sandbox: Any, argv: Sequence[str], user: str, timeou
     purpose may live on; it does not delay the return. Raises AgentError("start-failed") if there is no sandbox to
     run in.
     """
+    settings = conmon.as_made(settings, sandbox.state)
     process = bundle.process(sandbox.spec, list(argv), user, dict(env or {}), False)
     with tempfile.TemporaryDirectory(prefix="run-", dir=sandbox.dir) as directory:
         return run_process(settings, sandbox.container, process, Path(directory), timeout, stdin, max_output)

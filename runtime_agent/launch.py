@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import addresses, protocol, sandbox, spawn
+from runtime_agent import addresses, gvisor, protocol, sandbox, spawn
 from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import Settings
@@ -33,7 +33,7 @@ def launch(settings: Settings, session_id: str, lab: Lab, announce: Callable[[st
             announced.add(stage)
             announce(stage)
 
-    boxes = {name: machinery.create(settings, spec_of(session_id, lab, name), announce_once)
+    boxes = {name: machinery.create(gvisor.settings_for(settings, lab, name), spec_of(session_id, lab, name), announce_once)
              for name in lab.machines}
     scripts = {**lab.setup, **lab.resume} if on_kept_files else lab.setup
     if scripts:

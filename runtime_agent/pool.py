@@ -80,6 +80,8 @@ class Pool:
     def create(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce = lambda stage: None) -> sandbox.Sandbox:
         """``sandbox.create``, from a spare if one fits."""
         cgroup.hasten()
+        if settings.runtime != self.settings.runtime:  # gVisor's have no spares
+            return sandbox.create(settings, spec, on_stage)
         self.want(spec)
         return self._create_warm(settings, spec, on_stage) or sandbox.create(settings, spec, on_stage)
 

@@ -31,6 +31,7 @@ from runtime_agent import (
     bundle,
     cgroup,
     conmon,
+    gvisor,
     images,
     network,
     proc,
@@ -165,7 +166,7 @@ def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) ->
     network.connect(spec.session_id, spec.interfaces, started.pid)
     spawn.start_container(settings, name)
     ticks = proc.start_ticks(started.pid)
-    if ticks is None or not _wait_for_init(started.pid, ticks):
+    if ticks is None or not (settings.runtime == gvisor.RUNTIME or _wait_for_init(started.pid, ticks)):
         raise AgentError("start-failed", "the sandbox's first process did not come up")
     state.save(home, {
         "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
@@ -194,7 +195,7 @@ def find(settings: Settings, session_id: str, machine: str) -> Sandbox | None:
     found = state.load(home)
     if not found or "spec" not in found:
         return None
-    box = Sandbox(teardown.as_made(settings, found), Spec.from_state(found["spec"]), home)
+    box = Sandbox(conmon.as_made(settings, found), Spec.from_state(found["spec"]), home)
     return box if box.is_alive() else None
 
 
@@ -216,7 +217,7 @@ def delete(settings: Settings, session_id: str, machine: str, keep_disk: bool = 
     """
     home, own = directory(settings, session_id, machine), f"{session_id}-{machine}"
     name = container(settings, session_id, machine)
-    settings = teardown.as_made(settings, state.load(home) or {})
+    settings = conmon.as_made(settings, state.load(home) or {})
     teardown.dismantle(settings, name, home)
     if name != own:
         teardown.discard_spare(settings, name)

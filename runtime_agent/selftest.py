@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from runtime_agent import conmon, images, profiles, sandbox, spawn
+from runtime_agent import conmon, gvisor, images, profiles, sandbox, slots, spawn
 from runtime_agent.errors import AgentError
 from runtime_agent.records import Record, Records
 from runtime_agent.settings import RUNTIMES, Settings
 
 IMAGE = "base"
-MEMORY_BYTES, PIDS, CPUS, DISK_BYTES = 64 << 20, 64, 0.5, 64 << 20
+MEMORY_BYTES, PIDS, CPUS, DISK_BYTES = 256 << 20, 256, 0.5, 64 << 20
 ASK = r"""
 status() { busybox sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }
 echo "user=$(id -u)"
@@ -34,6 +34,7 @@ echo "capabilities=$(status CapBnd)"
 echo "links=$(busybox ls /sys/class/net | busybox tr '\n' ' ')"
 echo "first=$(busybox tr '\0' ' ' </proc/1/cmdline)"
 echo "writes=$(echo x >/root/.selftest && cat /root/.selftest)"
+echo "lists=$(/bin/ls / >/dev/null && echo yes)"
 echo "nodes=$(busybox ls /dev | busybox tr '\n' ' ')"
 """
 BITS = {name: bit for bit, name in enumerate(
@@ -75,6 +76,16 @@ def choose(settings: Settings) -> Settings:
     raise AgentError("start-failed", f"no runtime holds a sandbox here. {' | '.join(outcomes)}")
 
 
+def choose_standard(settings: Settings) -> Settings:
+    """``settings`` without gVisor, if a sandbox of it does not hold here: its labs then run as all others do."""
+    if settings.standard_runtime:
+        outcome = remembered(replace(settings, runtime=settings.standard_runtime))
+        if not outcome.holds:
+            log.error("BULKHEAD_STANDARD_RUNTIME=%s does not hold and is not used: %s", outcome.runtime, "; ".join(outcome.faults))
+            return replace(settings, standard_runtime="")
+    return settings
+
+
 def remembered(settings: Settings) -> Outcome:
     """The outcome of the last test if nothing has changed since; only what held is remembered."""
     file, key = settings.agent_dir / "selftest" / f"{settings.runtime}.json", _key(settings)
@@ -109,7 +120,8 @@ def test(settings: Settings) -> Outcome:
         with _sandbox(settings) as box:
             result = spawn.run(settings, box, ["/.bulkhead/bin/busybox", "sh"], "root", 10, stdin=ASK,
                                env={"PATH": "/.bulkhead/bin:/usr/bin:/bin"})
-            faults = [*judge(result.output), *_seen_from_outside(settings, box)]
+            is_gvisor = settings.runtime == gvisor.RUNTIME
+            faults = [*judge(result.output, is_gvisor), *_seen_from_outside(settings, box, is_gvisor)]
     except (AgentError, OSError, subprocess.SubprocessError) as error:
         faults = [str(error)]
     return Outcome(settings.runtime, tuple(faults), round((time.monotonic() - began) * 1000))
@@ -128,8 +140,9 @@ def _sandbox(settings: Settings) -> Iterator[sandbox.Sandbox]:
         records.remove(session_id, keep=False)
 
 
-def judge(output: str) -> list[str]:
-    """The faults in what a sandbox answered to ASK, one ``name=value`` a line."""
+def judge(output: str, is_gvisor: bool = False) -> list[str]:
+    """The faults in what a sandbox answered to ASK, one ``name=value`` a line. gVisor plays a kernel of its own, which
+    filters nothing and maps all ids onto themselves: what holds its process is looked at from outside."""
     said = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     allowed = sum(1 << BITS[name] for name in profiles.STANDARD_CAPABILITIES)
     wanted = {
@@ -139,25 +152,41 @@ def judge(output: str) -> list[str]:
         "capabilities": (f"{allowed:016x}", "it has other capabilities than the profile"),
         "links": ("lo ", "it sees other network interfaces than its loopback"),
         "writes": ("x", "its disk can't be written"),
+        "lists": ("yes", "the image's own programs do not work in it"),
     }
+    if is_gvisor:
+        wanted = {name: wanted[name] for name in ("user", "capabilities", "writes", "lists")}
     faults = [f"{sentence} ({name}: {said.get(name, 'no answer')})"
               for name, (value, sentence) in wanted.items() if said.get(name) != value]
-    if not said.get("mapped", "").isdigit() or int(said["mapped"]) == 0:
+    if not is_gvisor and (not said.get("mapped", "").isdigit() or int(said["mapped"]) == 0):
         faults.append(f"its root is the host's root (uid_map: {said.get('mapped', 'no answer')})")
     if not said.get("first", "").startswith("/.bulkhead/bin/init"):
         faults.append(f"its first process is not our init ({said.get('first', 'no answer')})")
-    if extra := set(said.get("nodes", "").split()) & {"kvm", "fuse", "sda", "vda", "mem", "kmsg", "loop-control"}:
+    if extra := set(said.get("nodes", "").split()) & {"kvm", "sda", *([] if is_gvisor else ["fuse"]), "vda", "mem", "kmsg", "loop-control"}:
         faults.append(f"it has devices of the host: {' '.join(sorted(extra))}")
     return faults
 
 
-def _seen_from_outside(settings: Settings, box: sandbox.Sandbox) -> list[str]:
+def _seen_from_outside(settings: Settings, box: sandbox.Sandbox, is_gvisor: bool) -> list[str]:
     """What the sandbox can't know of itself."""
     faults = []
     control = sandbox.group(settings, box.session_id, box.machine)
     if box.init_pid not in control.pids():
         faults.append("it is not in the control group that limits it")
-    for kind in ("pid", "net", "mnt", "uts", "ipc", "user", "cgroup"):
+    if is_gvisor:
+        faults += _faults_of_sentry(box.init_pid)
+    for kind in ("net", "mnt", "uts", "ipc", "user", *(() if is_gvisor else ("pid", "cgroup"))):
         if os.readlink(f"/proc/{box.init_pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}"):
             faults.append(f"it shares the host's {kind} namespace")
+    return faults
+
+
+def _faults_of_sentry(pid: int) -> list[str]:
+    """The process that plays the kernel: it alone could ever turn against the host's."""
+    said = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    faults = []
+    if int(said["Uid"].split()[0]) < slots.FIRST_ID:
+        faults.append(f"gVisor runs as the host's user {said['Uid'].split()[0]}")
+    if (said.get("Seccomp"), said.get("NoNewPrivs")) != ("2", "1"):
+        faults.append("gVisor's own system calls are not filtered, or it may gain privileges")
     return faults

@@ -40,6 +40,7 @@ class Settings:
     slot_base: int
     runtime: str
     kept_gib: int
+    standard_runtime: str
 
     @property
     def kept_bytes(self) -> int:
@@ -92,7 +93,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         warm=_read(environ, "BULKHEAD_WARM", "2", _number(0, 1000), "0 to 1000"),
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
         runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"),
-        kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"))
+        kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"),
+        standard_runtime=_read(environ, "BULKHEAD_STANDARD_RUNTIME", "", _standard_runtime, "runsc, or empty"))
 
 
 @functools.cache
@@ -129,6 +131,12 @@ def _redis_url(text: str) -> str:
 
 def _runtime(text: str) -> str:
     if text not in ("auto", *RUNTIMES):
+        raise ValueError
+    return text
+
+
+def _standard_runtime(text: str) -> str:
+    if text not in ("", "runsc"):
         raise ValueError
     return text
 

@@ -76,7 +76,7 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
             if terminal.is_alive():
                 return terminal
         process = bundle.process(spec, SHELL, spec.user, {}, True)
-        terminal = _spawn(settings, sandbox.container, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
+        terminal = _spawn(conmon.as_made(settings, current), sandbox.container, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
                           protocol.clamp_size(rows, cols))
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)

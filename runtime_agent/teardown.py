@@ -7,9 +7,7 @@ Whose container it is, and whether its disk is kept, is for sandbox.py and pool.
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from runtime_agent import cgroup, conmon, mountapi, proc, rootfs, slots, spawn, state
 from runtime_agent.settings import Settings
@@ -24,7 +22,7 @@ def dismantle(settings: Settings, name: str, home: Path) -> None:
     conmons = _conmons(home)
     mountapi.thaw(rootfs.disk_mount(name))  # nobody who waits for a frozen disk can be killed
     control.kill()
-    if (conmon.run_dir(settings) / "runtime" / name).exists():
+    if conmon.is_known(settings, name):
         spawn.delete_container(settings, name)
     for pid, ticks in conmons:
         proc.kill(pid, ticks)
@@ -37,16 +35,11 @@ def dismantle(settings: Settings, name: str, home: Path) -> None:
 def discard_spare(settings: Settings, name: str) -> None:
     """Leave nothing of what was made as spare ``name``, whether a session has claimed it or not."""
     home = settings.spares_dir / name
-    settings = as_made(settings, state.load(home) or {})
+    settings = conmon.as_made(settings, state.load(home) or {})
     dismantle(settings, name, home)
     rootfs.drop_disk(settings, name)
     slots.release(settings, name)
     shutil.rmtree(home, ignore_errors=True)
-
-
-def as_made(settings: Settings, found: dict[str, Any]) -> Settings:
-    """Only the runtime that made a container knows it; the host's choice may be another by now."""
-    return replace(settings, runtime=found.get("runtime", settings.runtime))
 
 
 def _conmons(home: Path) -> list[tuple[int, int]]:

@@ -131,7 +131,7 @@ class PlainFiles:
 def hall(tmp_path: Path, capacity: int = 4) -> tuple[Sessions, MachineRoom]:
     """Sessions over a machine room, on a fresh state directory."""
     settings = SimpleNamespace(agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here",
-                               kept_bytes=1 << 30)
+                               kept_bytes=1 << 30, standard_runtime="")
     settings.content_dir.mkdir()
     records = Records(settings.agent_dir)
     room = MachineRoom(records.sandboxes_dir, records.disks_dir)

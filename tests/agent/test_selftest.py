@@ -9,7 +9,7 @@ from runtime_agent.errors import AgentError
 
 CAPABILITIES = f"{sum(1 << selftest.BITS[name] for name in profiles.STANDARD_CAPABILITIES):016x}"
 SOUND = {"user": "0", "mapped": "1879048192", "seccomp": "2", "no_new_privs": "1", "capabilities": CAPABILITIES,
-         "links": "lo ", "first": "/.bulkhead/bin/init -P ", "writes": "x", "nodes": "null zero pts "}
+         "links": "lo ", "first": "/.bulkhead/bin/init -P ", "writes": "x", "lists": "yes", "nodes": "null zero pts "}
 
 
 def said(**changes: str) -> str:
