@@ -42,6 +42,10 @@ def close_terminal_later(session: LabSession, number: int) -> None:
     _send(protocol.TASK_CLOSE_TERMINAL, protocol.agent_queue(session.host), session, number=number)
 
 
+def limits_later(session: LabSession, machine: str, wishes: dict[str, float]) -> None:
+    _send(protocol.TASK_LIMITS, protocol.agent_queue(session.host), session, machine=machine, wishes=wishes)
+
+
 def report_later(session: LabSession) -> None:
     _send(protocol.TASK_REPORT, protocol.agent_queue(session.host), session)
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from labs import course_views, lesson_views, one_time, session_views, views
+from labs import course_views, lesson_views, one_time, session_views, views, xray_views
 
 lesson_patterns = [
     path("", lesson_views.show, name="lesson"),
@@ -19,6 +19,7 @@ session_patterns = [
     path("rewind/", session_views.rewind, name="session-rewind"),
     path("disposal/", session_views.disposal, name="session-disposal"),
     path("previews/<int:number>/", session_views.preview, name="session-preview"),
+    path("limits/", xray_views.limits, name="session-limits"),
     path("terminals/", session_views.terminals, name="session-terminal-create"),
     path("terminals/<int:number>/end/", session_views.terminal_end, name="session-terminal-end"),
 ]

@@ -74,7 +74,7 @@ class Group:
         try:
             for folder in self.folders():
                 self._make(folder)
-            (self._limit_v2 if self.version == 2 else self._limit_v1)(limits)
+            self.limit(limits)
             for folder in self.folders():
                 (folder / "inner").mkdir(exist_ok=True)
                 self._prepare_cpuset(folder / "inner")
@@ -82,6 +82,10 @@ class Group:
                     self._delegate(folder / "inner", owner)
         except OSError as error:
             raise AgentError("start-failed", f"cgroup {self.name}: {error}") from error
+
+    def limit(self, limits: Limits) -> None:
+        """Set or move the limits. Raises OSError where the kernel refuses: on version 1, memory that is in use."""
+        (self._limit_v2 if self.version == 2 else self._limit_v1)(limits)
 
     def _make(self, folder: Path) -> None:
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]

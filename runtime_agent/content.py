@@ -132,6 +132,7 @@ class Lab:
     networks: tuple[Network, ...] = ()
     previews: tuple[Preview, ...] = ()
     resume: Mapping[str, str] = field(default_factory=dict)
+    student_limits: tuple[str, ...] = ()
     solutions: tuple[Block, ...] = field(default=(), repr=False)
 
 
@@ -217,6 +218,7 @@ class _Reader:
             setup=self._scripts(document["setup"]), resume=self._scripts(document.get("resume", {})),
             minutes=self._bounded("minutes", document["limits"]["minutes"], 1),
             extend=_whole(document["limits"].get("extend", 0)),
+            student_limits=tuple(_text(name) for name in document["limits"].get("student", [])),
             networks=self._networks(document["networks"]),
             previews=tuple(map(self._preview, document["previews"][:MAX_PREVIEWS])),
             solutions=tuple(self._blocks(document.get("solutions", []))))

@@ -37,6 +37,7 @@ from runtime_agent.pool import Pool
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
+from runtime_agent.student_limits import StudentLimits
 from runtime_agent.xray.changes import Changes
 from runtime_agent.xray.stream import Stream
 
@@ -61,6 +62,8 @@ class Control:
         self.sessions.on_check = self.checker.schedule.ask_for
         self.stream = Stream(settings, self.sessions.records)
         self.checker.on_mark = self.stream.hurry
+        self.sessions.on_limits = StudentLimits(settings, self.sessions.records, self.stream.remark,
+                                                self.stream.hurry).change
         tasks.install(self.sessions)
 
     def run(self) -> int:

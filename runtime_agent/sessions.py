@@ -44,6 +44,7 @@ class Sessions:
         self.machinery, self.terminals = machinery, terminals
         self.facts, self.points = facts or {}, points or Points(settings)
         self.on_check: Callable[[str], None] = lambda session_id: None
+        self.on_limits: Callable[[Any, Any, Any], None] = lambda session_id, machine, wishes: None
         self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 

@@ -55,6 +55,11 @@ def check(session_id: Any) -> None:
     _Work.sessions.check(session_id)
 
 
+@app.task(name=protocol.TASK_LIMITS)
+def limits(session_id: Any, machine: Any, wishes: Any) -> None:
+    _Work.sessions.on_limits(session_id, machine, wishes)
+
+
 @app.task(name=protocol.TASK_DELETE)
 def delete(session_id: Any, keep: Any = False) -> None:
     _Work.sessions.delete(session_id, keep)

@@ -22,6 +22,7 @@ PROFILES: dict[str, dict[str, Any]] = {
 PERMISSIONS = ("new-privileges", "packet-sockets", "trace")
 SIZE = re.compile(r"(\d+)([KMG])")
 FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+MOVABLE = ("memory", "cpus", "pids")
 MIN_SIZE_BYTES, MAX_SIZE_BYTES = 16 << 20, 64 << 30
 
 
@@ -106,10 +107,13 @@ class LabFile:
         return [{"title": entry.text("title", "Terminal", most=80), "machine": machine_of(entry, machines)}
                 for entry in entries]
 
-    def _limits(self) -> dict[str, int]:
+    def _limits(self) -> dict[str, Any]:
         node = self.root.get("limits") or Node(None, self.findings)
-        node.only(("minutes", "extend", "idle"))
-        return {"minutes": int(node.number("minutes", 60, 1, 480)), "extend": int(node.number("extend", 30, 0, 240)),
+        node.only(("minutes", "extend", "idle", "student"))
+        movable = node.texts("student")
+        for name in set(movable) - set(MOVABLE):
+            node.get("student").complain("form", f"{name!r} can't be moved by students, only {', '.join(MOVABLE)} can")
+        return {**({"student": movable} if movable else {}), "minutes": int(node.number("minutes", 60, 1, 480)), "extend": int(node.number("extend", 30, 0, 240)),
                 "idle": int(node.number("idle", 20, 1, 480))}
 
     def _scripts(self, key: str, machines: dict[str, Any]) -> dict[str, str]:

@@ -98,6 +98,14 @@ class Stream:
             watch.is_hurried = True
             self.woken.set()
 
+    def remark(self, session_id: str, sentence: str) -> None:
+        """Tell the open panels of a session why a wish was not granted. Nobody there is no error."""
+        try:
+            self.publisher.publish(protocol.facts_channel(session_id),
+                                   protocol.encode_facts(0, FactsFrame.REMARK, dump({"refused": sentence})))
+        except redis.RedisError as error:
+            log.warning("remark not sent session_id=%s: %s", session_id, error)
+
     # --- looking ------------------------------------------------------------------------------------------
 
     def work(self, stopped: threading.Event) -> None:
