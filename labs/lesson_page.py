@@ -6,13 +6,15 @@ Pure assembly over rows that were fetched at once; a page costs the same few que
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 import hashlib
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, notices, rewinding, sessions
+from labs import agent_client, numbers, notices, rewinding, sessions
+from labs.limit_sliders import limit_sliders
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
 from runtime_agent import protocol
 
@@ -44,6 +46,17 @@ class Reader:
     def _by(self, model: Any, key: str, mine: dict[str, Any]) -> dict[str, Any]:
         return {getattr(row, key): row for row in model.objects.filter(**mine)} if self.is_known else {}
 
+    @cached_property
+    def _class(self) -> dict[str, list[float]]:
+        """What everybody measured in this lesson, by block."""
+        values: dict[str, list[float]] = {}
+        for block, value in Measurement.objects.filter(lesson=self.lesson).values_list("block", "value"):
+            values.setdefault(block, []).append(value)
+        return values
+
+    def class_values(self, block: str) -> list[float]:
+        return self._class.get(block, [])
+
     def tasks(self) -> list[dict[str, Any]]:
         return [self._task(task) for task in (self.lesson.lab or {}).get("tasks", [])]
 
@@ -72,7 +85,7 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
         "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
-        "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
+        "limit_sliders": limit_sliders(reader.session), "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
         "session_create_url": reverse("session-create", args=address(lesson))}
 
 
@@ -161,7 +174,8 @@ def _merge(block: Block, reader: Reader, tasks: dict[str, Any], facts: dict[str,
         block["answer_text"] = block.get("answer") if block.get("kind_of") != "choice" else ""
     elif kind == "measure":
         found = reader.measured.get(block["id"])
-        block["state"] = {"value": found.value if found else None, "error": errors.get(block["id"], "")}
+        block["state"] = {"value": found.value if found else None, "error": errors.get(block["id"], ""),
+                          "class": numbers.beside(found.value, reader.class_values(block["id"])) if found else None}
     elif kind == "quiz":
         _merge_quiz(block, reader.answers.get(block["id"]))
     elif kind == "when":

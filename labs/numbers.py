@@ -48,3 +48,21 @@ def of_class(values: list[float]) -> dict[str, float] | None:
     if len(values) < MIN_CLASS:
         return None
     return {"count": len(values), "low": min(values), "median": median(values), "high": max(values)}
+
+
+STRIP = (10, 290)
+"""Where the lowest and the highest number stand on the strip, in the drawing's own units."""
+
+
+def beside(own: float, values: list[float]) -> dict[str, float] | None:
+    """The class's figures with the places of one's own number and of the middle on a strip; None for a small class."""
+    found = of_class(values)
+    if found is None:
+        return None
+    left, right = STRIP
+    span = found["high"] - found["low"]
+
+    def place(value: float) -> int:
+        share = (value - found["low"]) / span if span else 0.5
+        return round(left + (right - left) * min(max(share, 0.0), 1.0))
+    return {**found, "own_at": place(own), "median_at": place(found["median"])}

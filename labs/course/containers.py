@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from labs.course import html
+from labs.course.facts_lint import SCHEMA, FactsError, check_expression
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 OPTION = re.compile(r"- \[(?P<mark>[ xX])\] (?P<text>.+)$")
@@ -45,17 +46,34 @@ def predict(words: list[str], lines: list[str]) -> Block:
 
 
 def measure(words: list[str], lines: list[str]) -> Block:
-    """``:::measure id unit=ms``: a label, and the command that shows the number in a code fence."""
+    """``:::measure id unit=ms``: a label; the command that shows the number in a code fence, or what to ask the
+    facts in a fence ```facts."""
     units = [word.partition("=")[2] for word in words[1:] if word.startswith("unit=")]
     if len(words) != 2 or not NAME.fullmatch(words[0]) or not units:
         raise ContainerError("write :::measure, an id, and unit=...")
-    text = [line for line in lines if line.strip() and not line.startswith("```")]
-    fenced = "\n".join(lines).split("```")
-    command = fenced[1].partition("\n")[2].strip() if len(fenced) > 2 else ""
-    label = " ".join(line.strip() for line in text if line.strip() not in command.splitlines())
+    label, fences = [], {}
+    inside = None
+    for line in lines:
+        if line.startswith("```"):
+            inside = None if inside is not None else "facts" if line.strip() == "```facts" else "command"
+        elif inside is not None:
+            fences.setdefault(inside, []).append(line)
+        elif line.strip():
+            label.append(line.strip())
     if not label:
         raise ContainerError("say in a line what is measured")
-    return {"kind": "measure", "id": words[0], "unit": units[0], "label": label, "command": command}
+    return {"kind": "measure", "id": words[0], "unit": units[0], "label": " ".join(label),
+            "command": "\n".join(fences.get("command", [])).strip(), "facts": _facts(" ".join(fences.get("facts", [])).strip())}
+
+
+def _facts(expression: str) -> str:
+    try:
+        found = check_expression(expression, SCHEMA) if expression else None
+    except FactsError as error:
+        raise ContainerError(str(error)) from None
+    if found is not None and found.kind != "number":
+        raise ContainerError(f"a measurement is a number, and this is a {found.kind}")
+    return expression
 
 
 def quiz(words: list[str], lines: list[str]) -> Block:

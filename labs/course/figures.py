@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
+from labs.course.facts_lint import FactsError, check_question
+
 SVG = "http://www.w3.org/2000/svg"
 ELEMENTS = {"svg", "g", "defs", "title", "desc", "rect", "circle", "ellipse", "line", "polyline", "polygon", "path",
             "text", "tspan", "marker", "use", "symbol", "clipPath", "animate", "animateTransform", "animateMotion"}
@@ -48,6 +50,7 @@ def _check(element: ElementTree.Element, name: str) -> None:
     tag = element.tag.removeprefix(f"{{{SVG}}}") if isinstance(element.tag, str) else "comment"
     if tag not in ELEMENTS:
         raise FigureError(f"<{tag}> may not stand in a figure")
+    _check_facts(element)
     for key, value in list(element.attrib.items()):
         plain = key.rpartition("}")[2]
         if plain.lower().startswith("on") or plain == "style":
@@ -62,3 +65,17 @@ def _check(element: ElementTree.Element, name: str) -> None:
             if not REFERENCES.fullmatch(value.strip()):
                 raise FigureError("a figure may refer to itself only")
             element.set(key, REFERENCES.sub(rf"url(#{name}-\1)", value))
+
+
+def _check_facts(element: ElementTree.Element) -> None:
+    """``data-fact`` (with ``data-fact-text``) writes into a text, ``data-fact-if`` fades an element."""
+    text = element.get("data-fact-text")
+    if text and not element.get("data-fact"):
+        raise FigureError("data-fact-text needs a data-fact that it is filled from")
+    if element.get("data-fact") and not element.tag.endswith(("}text", "}tspan")):
+        raise FigureError("data-fact may stand on <text> and <tspan> only; data-fact-if on everything")
+    try:
+        check_question(element.get("data-fact", ""), *([text] if text else []))
+        check_question(element.get("data-fact-if", ""))
+    except FactsError as error:
+        raise FigureError(str(error)) from None

@@ -248,3 +248,31 @@ def test_a_hint_that_always_holds_hides_the_ones_behind_it(course, lesson):
     text = (lesson / "lab.yaml").read_text()
     (lesson / "lab.yaml").write_text(text + '      - text: "never shown"\n')
     assert [(line, rule) for _, line, rule in findings(course)] == [(len(text.splitlines()), "order")]
+
+
+@pytest.mark.parametrize(("inner", "said"), [
+    ("<text data-fact='init.pid'>1</text>", ""), ("<text data-fact='processes | [0]' data-fact-text='{comm}'>x</text>", ""),
+    ("<g data-fact-if='engines'/>", ""), ("<text data-fact='init.pd'>1</text>", "there is no 'pd'"),
+    ("<g data-fact='init.pid'/>", "on <text> and <tspan> only"), ("<text data-fact-text='{pid}'>1</text>", "needs a data-fact"),
+    ("<g data-fact-if='engine'/>", "Did you mean 'engines'?"), ("<text data-fact='init' data-fact-text='{pd}'>1</text>", "there is no 'pd'")])
+def test_a_figure_may_show_facts_that_there_are(inner, said):
+    from labs.course.figures import FigureError, prepare
+    text = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'><title>T</title><desc>D</desc>{inner}</svg>"
+    try:
+        prepare(text, "figure")
+        assert said == ""
+    except FigureError as error:
+        assert said and said in str(error)
+
+
+@pytest.mark.parametrize(("facts", "said"), [
+    ("cgroups[?path == '/small'].memory.usage_bytes | [0]", ""), ("", ""), ("cgroups[?pth == '/small']", "there is no 'pth'"),
+    ("init.comm", "a measurement is a number, and this is a text")])
+def test_a_measurement_may_come_from_the_facts(facts, said):
+    from labs.course.containers import ContainerError, measure
+    lines = ["What it uses", "```bash", "cat usage", "```", *(["```facts", facts, "```"] if facts else [])]
+    try:
+        found = measure(["used", "unit=MiB"], lines)
+        assert (found["label"], found["command"], found["facts"], said) == ("What it uses", "cat usage", facts, "")
+    except ContainerError as error:
+        assert said and said in str(error)

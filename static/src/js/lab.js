@@ -12,6 +12,7 @@ import { startKeyBar } from "./terminal/keybar.js";
 import { fitThePolicy } from "./terminal/policy.js";
 import { TerminalTabs } from "./terminal/tabs.js";
 import { startToolbar } from "./terminal/toolbar.js";
+import { startXrayTab } from "./xray-tab.js";
 
 const NO_SANDBOX = ["ended", "failed", "none"];
 
@@ -94,6 +95,7 @@ startRunBlocks(tabs, (view) => {
   if (start) start.click(); // a click on Run asks for a sandbox to run in
   else document.querySelector("#session-state:not([hidden]) .button.primary")?.focus();
 });
+startXrayTab(bench, panes, showPane);
 startClock(bench.querySelector("[data-time]"), announce);
 showPage();
 

@@ -1,0 +1,63 @@
+// Making elements and text of facts. Everything from a sandbox goes in as text, never as markup.
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export function html(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export function bytes(count) {
+  if (count === undefined || count === null) return "–";
+  if (count < 1024) return `${count} B`;
+  const step = Math.min(3, Math.floor(Math.log2(count) / 10));
+  const value = count / 1024 ** step;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KiB", "MiB", "GiB"][step]}`;
+}
+
+export const clockTime = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export const cut = (text, most) => (text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text);
+
+// Rows of a table body by key: what stays keeps its elements, so that focus and selection live through an update.
+export function fillTable(body, rows) {
+  const known = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  rows.forEach(({ key, cells, type }, index) => {
+    const row = known.get(key) ?? html("tr", { "data-key": key, class: type ? `ns-${type}` : undefined });
+    known.delete(key);
+    cells.forEach((text, column) => {
+      const cell = row.cells[column] ?? row.insertCell();
+      if (cell.textContent !== String(text)) cell.textContent = text;
+    });
+    if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
+  });
+  for (const row of known.values()) row.remove();
+}
+
+// Arrow keys move between the focusable parts of a picture; only one of them is a stop of the Tab key.
+export function roving(picture, selector) {
+  const parts = () => [...picture.querySelectorAll(selector)];
+  picture.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    const all = parts();
+    const at = all.indexOf(document.activeElement);
+    if (!by || at < 0) return;
+    event.preventDefault();
+    all[(at + by + all.length) % all.length].focus();
+  });
+  picture.addEventListener("focusin", () => stops(parts()));
+  return () => stops(parts());
+}
+
+function stops(all) {
+  const current = all.includes(document.activeElement) ? document.activeElement : all.find((one) => one.getAttribute("tabindex") === "0") ?? all[0];
+  for (const one of all) one.setAttribute("tabindex", one === current ? "0" : "-1");
+}

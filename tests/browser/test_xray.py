@@ -1,0 +1,133 @@
+"""The X-ray in the real browser on a real sandbox: what is typed on one side is drawn on the other."""
+
+import pytest
+
+from tests.browser.conftest import open_lesson, sign_in, type_line, wait_for_text
+from tests.browser.test_student import violations
+from tests.instance import CACHE
+
+pytestmark = pytest.mark.browser
+LESSON = "A container is a process"
+PARTS = ("processes", "namespaces", "resources", "layers", "network")
+
+
+def show(page, view):
+    """Terminal or X-ray, by the tabs that this width has."""
+    tab = page.locator(f"[data-view={view}]")
+    (tab if tab.is_visible() else page.locator(f"[data-show={view}]")).click()
+
+
+def open_xray(page, part="processes"):
+    show(page, "xray")
+    page.click(f"[data-part={part}]")
+
+
+@pytest.fixture
+def at_work(alice, site):
+    """Alice at a prompt of a running sandbox."""
+    open_lesson(alice, site, LESSON)
+    if alice.locator("[data-start]").is_visible():
+        alice.click("[data-start]")
+    wait_for_text(alice, "host:~#", seconds=60)
+    return alice
+
+
+def test_a_process_appears_with_both_numbers_and_goes_again(at_work):
+    page = at_work
+    open_xray(page)
+    page.locator(".process.outside", has_text="init").wait_for()
+    show(page, "terminal")
+    type_line(page, "unshare --pid --fork --mount-proc sleep 4711 &")
+    show(page, "xray")
+    row = page.locator(".row:not(.gone)", has=page.locator(".process.apart"))
+    row.wait_for()
+    label = row.locator(".outside").get_attribute("aria-label")
+    outside, inside = (part.strip() for part in row.text_content().split("sleep")[:2])
+    assert outside.isdigit()
+    assert inside.endswith("› 1")
+    assert f"{outside} outside" in label
+    row.locator(".outside").focus()
+    assert "lit" in row.get_attribute("class"), "its twin lights up"
+    page.keyboard.press("ArrowUp")
+    assert "lit" not in row.get_attribute("class")
+    show(page, "terminal")
+    type_line(page, "kill -9 $(pgrep -f 'sleep 4711')")
+    show(page, "xray")
+    row.wait_for(state="detached")
+
+
+def test_a_namespace_says_who_is_in_it_and_how_to_get_in(at_work):
+    page = at_work
+    type_line(page, "unshare --uts sh -c 'hostname harbour; exec sleep 4712' &")
+    open_xray(page, "namespaces")
+    box = page.locator("[data-space^='uts:']").nth(1)
+    box.wait_for()
+    box.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator("[data-detail]")
+    assert "harbour" in detail.inner_text()
+    assert "sleep" in detail.inner_text()
+    command = detail.locator(".enter code").inner_text()
+    show(page, "terminal")
+    type_line(page, f"clear; {command} hostname")
+    wait_for_text(page, "harbour\n")
+
+
+def test_limits_layers_and_networks_are_those_of_the_sandbox(at_work):
+    page = at_work
+    type_line(page, "echo x > /root/by-me; ip netns add red; ip link add v0 type veth peer name v1 netns red; head -c 400M /dev/zero | tail >/dev/null")
+    open_xray(page, "resources")
+    table = page.locator("[data-home=resources] tbody")
+    page.wait_for_function("() => / 256 MiB/.test(document.querySelector('[data-home=resources] tbody').textContent)")
+    page.locator("[data-chart=memory] canvas").wait_for()
+    assert "around the sandbox" in table.inner_text() or table.text_content()
+    page.click("[data-part=layers]")
+    page.locator("[data-home=layers] td", has_text="/root/by-me").wait_for()
+    page.click("[data-part=network]")
+    page.locator("[data-home=network] .cable").wait_for(state="attached")
+    page.locator("[data-home=network] td", has_text="/run/netns/red").first.wait_for()
+
+
+def test_the_time_line_goes_back_to_before_a_command(at_work):
+    page = at_work
+    open_xray(page)
+    page.locator(".process.outside").first.wait_for()
+    show(page, "terminal")
+    type_line(page, "sleep 4713 &")
+    show(page, "xray")
+    sleep = page.locator(".row:not(.gone) .outside", has_text="sleep")
+    page.locator(".xray-timeline summary").click()
+    page.locator("[data-events] code", has_text="sleep 4713 &").wait_for()
+    page.locator("#xray-time").focus()
+    page.keyboard.press("Home")
+    page.locator("[data-back]").wait_for()
+    assert sleep.count() == 0 or page.locator(".xray.past").count() == 1
+    page.click("[data-back]")
+    page.locator(".xray:not(.past)").wait_for()
+
+
+def test_bob_can_not_look_into_alices_sandbox(at_work, site, browser):
+    session = at_work.locator("[data-session]").first.get_attribute("data-session")
+    other = browser.new_page()
+    sign_in(other, site, "bob")
+    code = other.evaluate("url => new Promise(done => { new WebSocket(url).onclose = event => done(event.code); })",
+                          f"{site.url.replace('http', 'ws')}/ws/sessions/{session}/facts/")
+    assert code == 4404
+    other.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_accessibility_violation_in_any_view(at_work, site, scheme, width):
+    page = at_work
+    type_line(page, "unshare --uts --pid --fork --mount-proc sleep 4714 &")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 860})
+    shots = CACHE / "screenshots"
+    shots.mkdir(exist_ok=True)
+    for part in PARTS:
+        open_xray(page, part)
+        page.locator(".xray[data-has=facts]").wait_for()
+        page.screenshot(path=str(shots / f"xray-{part}-{width}-{scheme}.png"))
+        assert violations(page, site) == [], part
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), part
