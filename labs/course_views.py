@@ -7,12 +7,13 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from labs import numbers as own_numbers
+from labs import offline
 from labs import search as course_search
-from labs.models import Lesson
+from labs.models import Course, Lesson
 
 
 @require_safe
@@ -40,6 +41,14 @@ def search(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()[:course_search.MAX_QUERY_CHARS]
     return render(request, "labs/search.html", {"query": query, "hits": course_search.find(query),
                                                 "most": course_search.MAX_RESULTS})
+
+
+@require_safe
+def offline_bundle(request: HttpRequest, course: str) -> HttpResponse:
+    """The lessons as plain pages in a ZIP file."""
+    found = get_object_or_404(Course, slug=course)
+    return HttpResponse(offline.bundle(found), content_type="application/zip",
+                        headers={"Content-Disposition": f'attachment; filename="{found.slug}.zip"'})
 
 
 @require_safe

@@ -30,6 +30,7 @@ urlpatterns = [
     path("accounts/one-time/<str:token>/", one_time.sign_in, name="one-time"),
     path("me/", views.me_progress, name="me-progress"),
     path("me/numbers/", course_views.numbers, name="me-numbers"),
+    path("offline/<slug:course>.zip", course_views.offline_bundle, name="offline-bundle"),
     path("glossary/", course_views.glossary, name="glossary"),
     path("search/", course_views.search, name="search"),
     path("operator/", views.operator, name="operator"),
