@@ -4,11 +4,27 @@ import os
 import signal
 import uuid
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
-from runtime_agent import cgroup, conmon, pool, proc, rootfs, sandbox, slots, spares, spawn, state, teardown, xray
+from runtime_agent import (
+    addresses,
+    cgroup,
+    conmon,
+    pool,
+    proc,
+    rootfs,
+    sandbox,
+    slots,
+    spares,
+    spawn,
+    state,
+    teardown,
+    xray,
+)
+from runtime_agent.addresses import Network
 from runtime_agent.capacity import Capacity
 from tests.instance import wait_until
 from tests.sandbox.conftest import specification
@@ -86,6 +102,21 @@ def test_a_click_gets_a_spare_that_is_like_any_other_sandbox(host, filled, shell
     assert filled.count() == 2
     filled.delete(host, wanted.session_id, "box")
     assert box.container not in " ".join(all_that_is_there(host))
+
+
+def test_spares_are_plugged_into_the_network_of_whoever_claims_them(host, filled, shell):
+    lan = (Network("lan", ("web", "db"), IPv4Network("10.20.0.0/24")),)
+    specs = {name: replace(kind(), machine=name, hostname=name) for name in ("web", "db")}
+    wanted = {name: replace(spec, session_id=specs["web"].session_id, interfaces=addresses.interfaces_of(lan, name),
+                            hosts=addresses.hosts_of(lan, specs, name)) for name, spec in specs.items()}
+    for spec in wanted.values():
+        filled.want(spec)
+    settle(filled)
+    boxes = {name: filled.create(host, spec) for name, spec in wanted.items()}
+    assert all(box.container != wanted[name].name for name, box in boxes.items())
+    assert "10.20.0.2/24" in shell(boxes["db"], "ip -4 -o address show eth0").output
+    asked = shell(boxes["web"], "python3 -c \"import socket; socket.create_connection(('db', 22), 2)\" 2>&1 | tail -1")
+    assert "refused" in asked.output, "db answers by its name, and serves nothing"
 
 
 def test_the_x_ray_sees_the_layers_and_changes_of_one_that_was_a_spare(host, filled, shell):
