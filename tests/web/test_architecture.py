@@ -11,7 +11,9 @@ WEB, AGENT, COMMAND = ("labs", "labsite"), ("runtime_agent",), ("deploy",)
 
 
 def sources(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py") if "content" not in path.parts)
+    """Our modules; what lies in labs/content and labs/images runs in sandboxes and not in the site."""
+    return sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py")
+                  if not {"content", "images"} & set(path.relative_to(PROJECT).parts))
 
 
 def imports(path: Path) -> set[str]:
