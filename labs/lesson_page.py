@@ -13,7 +13,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, numbers, notices, rewinding, sessions
+from labs import agent_client, notices, numbers, rewinding, sessions, widgets
 from labs.limit_sliders import limit_sliders
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
 from runtime_agent import protocol
@@ -176,6 +176,9 @@ def _merge(block: Block, reader: Reader, tasks: dict[str, Any], facts: dict[str,
         found = reader.measured.get(block["id"])
         block["state"] = {"value": found.value if found else None, "error": errors.get(block["id"], ""),
                           "class": numbers.beside(found.value, reader.class_values(block["id"])) if found else None}
+    elif kind == "widget":
+        found = reader.measured.get(block["source"])
+        block["state"] = widgets.shown(block["name"], found.value if found else None)
     elif kind == "quiz":
         _merge_quiz(block, reader.answers.get(block["id"]))
     elif kind == "when":

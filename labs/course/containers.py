@@ -76,6 +76,14 @@ def _facts(expression: str) -> str:
     return expression
 
 
+def widget(words: list[str], names: tuple[str, ...]) -> Block:
+    """``:::widget calculator|scheduler [from=measure-id]``: something to play with, and whose number it begins with."""
+    sources = [word.partition("=")[2] for word in words[1:] if word.startswith("from=")]
+    if not words or words[0] not in names or len(words) - 1 != len(sources) or len(sources) > 1:
+        raise ContainerError(f"write :::widget and one of {', '.join(names)}, then perhaps from= and a measurement's id")
+    return {"kind": "widget", "name": words[0], "source": sources[0] if sources else ""}
+
+
 def quiz(words: list[str], lines: list[str]) -> Block:
     """``:::quiz id``: questions under ###; see docs/lab-format.md for the five kinds."""
     if len(words) != 1 or not NAME.fullmatch(words[0]):

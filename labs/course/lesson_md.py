@@ -21,6 +21,8 @@ HEADING = re.compile(r"##\s+(?P<title>.+?)\s*(?:\{#(?P<id>[a-z0-9][a-z0-9-]*)\})
 FENCE = re.compile(r"(?P<ticks>```+)\s*(?P<info>[^`]*)$")
 OPEN = re.compile(r"(?P<colons>:{3,})\s*(?P<name>[a-z]+)\s*(?P<rest>.*)$")
 CLOSE = re.compile(r"(?P<colons>:{3,})\s*$")
+WIDGETS = ("calculator", "scheduler")
+"""Things to play with that pages know; labs/widgets.py and templates/labs/blocks/widget.html are theirs."""
 Block = dict[str, Any]
 
 
@@ -71,6 +73,9 @@ class LessonFile:
                     self.step = steps[-1]["id"]
         opening = next((number for number in range(begin, len(lines)) if HEADING.match(lines[number])), len(lines))
         self.parsed.document = {"steps": steps, "terms": [term.to_json() for term in terms.find(lines[begin:opening])]}
+        for kind, name, _, line in self.parsed.places:
+            if kind == "measure" and name not in self.ids:
+                self.findings.add(line, "unknown-measure", f"this lesson has no :::measure {name}.{nearest(name, self.ids)}")
         return self.parsed
 
     def _front_matter(self, lines: list[str]) -> int:
@@ -213,6 +218,13 @@ class LessonFile:
         block = containers.measure(words, lines)
         self._take_id(block["id"], line)
         return block
+
+    def _make_widget(self, words: list[str], lines: list[str], line: int) -> Block:
+        block = containers.widget(words, WIDGETS)
+        if block["source"]:
+            self.parsed.places.append(("measure", block["source"], self.step, line))
+        self._take_id(f"widget-{block['name']}", line)
+        return {**block, "html": self._inner(lines, line)}
 
     def _make_quiz(self, words: list[str], lines: list[str], line: int) -> Block:
         block = containers.quiz(words, lines)

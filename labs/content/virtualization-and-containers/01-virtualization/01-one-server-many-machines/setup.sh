@@ -1,6 +1,7 @@
 # Four machines: a root filesystem with one small web service each, and a configuration for an OCI runtime.
 set -e
 mkdir -p /srv/common && cd /srv/common
+rm -f config.json
 crun spec
 for number in 1 2 3 4; do
     name=m$number
