@@ -14,7 +14,9 @@ from deploy.lab.places import Places, is_root
 from deploy.lab.table import Row
 
 MIN_KERNEL = (5, 19)
-MIN_FREE_BYTES = 6 << 30
+MIN_FREE_BYTES = 8 << 30
+"""Programs and images; what is installed already needs only room to work."""
+MIN_WORKING_BYTES = 3 << 30
 MIN_MEMORY_BYTES = 2 << 30
 GIB = 1 << 30
 
@@ -88,8 +90,9 @@ def disk(places: Places) -> Row:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     text = f"{free / GIB:.1f} GiB free under {folder}"
-    if free < MIN_FREE_BYTES:
-        return Row("can't", "Disk", text, f"free {MIN_FREE_BYTES // GIB} GiB, or set BULKHEAD_STATE_DIR to another disk")
+    needed = MIN_WORKING_BYTES if (places.state / "venv").exists() else MIN_FREE_BYTES
+    if free < needed:
+        return Row("can't", "Disk", text, f"free {needed // GIB} GiB, or set BULKHEAD_STATE_DIR to another disk")
     return Row("ok", "Disk", text)
 
 
