@@ -101,16 +101,18 @@ def preview(request: HttpRequest, session_id: UUID, number: int) -> HttpResponse
 @require_POST
 @login_required
 def terminals(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Open one more terminal, on the machine named or the lab's first. At most eight, all told."""
+    """Open one more terminal, on the machine named or the lab's first, at most eight all told; or ``number`` again,
+    whose shell has ended. Opening one that lives is harmless: the worker leaves it as it is.
+    """
     session = find(request, session_id)
     machines = list(session.lab["machines"])
     machine = request.POST.get("machine") or machines[0]
     if machine not in machines or session.state != LabSession.State.READY:
         return JsonResponse({"sentence": refusal("wrong-state")}, status=409)
     with transaction.atomic():
-        taken = set(Terminal.objects.select_for_update().filter(session=session).exclude(state="closed")
-                    .values_list("number", flat=True))
-        free = [number for number in range(protocol.MAX_TERMINALS) if number not in taken]
+        known = dict(Terminal.objects.select_for_update().filter(session=session).values_list("number", "state"))
+        again = [number for number in known if str(number) == request.POST.get("number")]
+        free = again or [number for number in range(protocol.MAX_TERMINALS) if known.get(number, "closed") == "closed"]
         if not free:
             return JsonResponse({"sentence": _("Eight terminals are open. Close one of them first.")}, status=409)
         opened, _made = Terminal.objects.update_or_create(

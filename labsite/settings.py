@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # after WhiteNoise, whose files are compressed already
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -145,6 +146,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_DIR", STATE_DIR / "static")
 _dist = BASE_DIR / "static" / "dist"
 STATICFILES_DIRS = [_dist] if _dist.is_dir() else []
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "staticfiles": {"BACKEND": "labsite.static_files.HashedFiles"}}
 WHITENOISE_USE_FINDERS = DEBUG
 
 LOGGING = {

@@ -31,6 +31,17 @@ def test_alice_closes_a_terminal_and_nobody_else_can(client, alice, bob, lesson,
     assert [(task, arguments["number"]) for task, _, arguments in asked if "close" in task] == [("agent.close_terminal", 0)]
 
 
+def test_a_terminal_whose_shell_has_ended_is_opened_again_under_its_number(client, alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    for number in (0, 1):
+        session.terminals.create(number=number, machine="box", state="open")
+    LabSession.objects.update(state="ready", host="h1")
+    client.force_login(alice)
+    url = f"/sessions/{session.id}/terminals/"
+    answers = [client.post(url, {"number": wanted}).json()["number"] for wanted in ("1", "7", "x", "")]
+    assert answers == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_bob_finds_nothing_and_charlie_is_sent_to_sign_in(client, alice, bob, lesson, asked, action):
     url = f"/sessions/{sessions.start(alice, lesson).id}/"

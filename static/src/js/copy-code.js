@@ -4,7 +4,6 @@ import { writeClipboard } from "./clipboard.js";
 const text = (button) => button.closest(".code").querySelector("[data-code]").content.textContent;
 
 export function startCopyButtons() {
-  document.querySelectorAll("[data-copy-code]").forEach((button) => { button.hidden = false; });
   document.addEventListener("click", async ({ target }) => {
     const button = target.closest?.("[data-copy-code]");
     if (!button) return;

@@ -51,7 +51,6 @@ export function startRunBlocks(tabs, onClick) {
   };
 
   buttons.forEach((button, index) => {
-    button.hidden = false;
     button.addEventListener("click", () => {
       queue.push(index);
       rememberQueue(queue);

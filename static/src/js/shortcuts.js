@@ -29,7 +29,4 @@ export function startShortcuts(dialog) {
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-open-dialog=shortcuts]")) dialog.showModal();
   });
-  const reveal = () => document.querySelectorAll("[data-open-dialog]").forEach((button) => { button.hidden = false; });
-  document.addEventListener("bulkhead:replaced", reveal);
-  reveal();
 }

@@ -19,6 +19,5 @@ export function startThemeSwitch(button) {
     remember("theme", root.dataset.themeChoice);
     show();
   });
-  button.hidden = false;
   show();
 }

@@ -1,6 +1,7 @@
 // The terminals of one session: tabs with a roving tabindex, opened by the server's word, closed by the person.
 import { TerminalView } from "./terminal.js";
 
+const WORD_WITHIN_MS = 4000; // should the word that it is open get lost
 const csrf = () => document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
 const make = (name, properties, attributes = {}) => {
   const element = Object.assign(document.createElement(name), properties);
@@ -56,8 +57,10 @@ export class TerminalTabs extends EventTarget {
   }
 
   replace(one, terminal) {
+    const hadFocus = this.bench.contains(document.activeElement);
     this.drop(one);
     this.add(terminal);
+    if (hadFocus) this.current.view.xterm.focus();
   }
 
   makeTab(number, label) {
@@ -135,13 +138,21 @@ export class TerminalTabs extends EventTarget {
     return fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
   }
 
-  async ask(machine = this.current?.machine) {
-    const response = await this.post(this.bench.dataset.terminalsUrl, machine ? { machine } : {}).catch(() => null);
+  // A new terminal, or the present one again after its shell has ended. That is taken up when the worker says that it is
+  // open: whoever greets it before is told of the end of the former one.
+  async ask(machine = this.current?.machine, again = null) {
+    const fields = { ...(machine && { machine }), ...(again && { number: again.number }) };
+    const response = await this.post(this.bench.dataset.terminalsUrl, fields).catch(() => null);
     const answer = response?.headers.get("content-type")?.includes("json") ? await response.json() : {};
     if (!response?.ok) return this.dispatchEvent(new CustomEvent("refused", { detail: answer }));
+    if (again && answer.number === again.number) return this.takeLater(again, answer);
     this.take(answer);
     this.show(answer.number);
     this.current.view.xterm.focus();
+  }
+
+  takeLater(again, answer) {
+    setTimeout(() => { if (this.open.get(again.number) === again) this.take(answer); }, WORD_WITHIN_MS);
   }
 
   arrow(event) {

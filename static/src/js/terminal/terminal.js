@@ -21,7 +21,7 @@ export class TerminalView extends EventTarget {
     this.xterm = new Terminal({ allowProposedApi: true, cursorBlink: !still.matches, scrollback: 10000, theme: currentTheme(),
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--font-mono"),
       fontSize: Number(recall("font-size", 14)), screenReaderMode: recall("reader", "") === "on",
-      minimumContrastRatio: currentContrast(), macOptionIsMeta: true });
+      minimumContrastRatio: currentContrast(), macOptionIsMeta: true, logLevel: "off" }); // a binary on the screen is no error of ours
     this.fit = new FitAddon();
     this.search = new SearchAddon();
     this.xterm.loadAddon(this.fit);
@@ -98,7 +98,7 @@ export class TerminalView extends EventTarget {
     this.xterm.focus();
     if (text === null) return "pasteByKeys";
     this.xterm.paste(text);
-    return "pasted";
+    return "";
   }
 
   // What the screen and its scrollback hold, as text: the server keeps no copy of anybody's terminal.

@@ -9,7 +9,7 @@ export function startToolbar(bench, tabs) {
   let forgetting;
   const say = (word) => {
     clearTimeout(forgetting);
-    said.textContent = tabs.words[word] ?? "";
+    said.textContent = tabs.words[word] ?? word ?? "";
     forgetting = setTimeout(() => { said.textContent = ""; }, SAID_MS);
   };
   const copy = async (view) => say(await view?.copy().catch(() => "copyByKeys"));
@@ -24,7 +24,7 @@ export function startToolbar(bench, tabs) {
   document.addEventListener("bulkhead:copy", ({ detail }) => copy(detail.view));
   document.addEventListener("bulkhead:paste", ({ detail }) => paste(detail.view));
   startTranscript(bench.querySelector("[data-term-transcript]"), tabs);
-  startBanner(bench, tabs);
+  startBanner(bench, tabs, say);
 }
 
 // The link is given its file in the moment of the click, so that it holds all that has been printed by then.
@@ -38,7 +38,7 @@ function startTranscript(link, tabs) {
   });
 }
 
-function startBanner(bench, tabs) {
+function startBanner(bench, tabs, say) {
   const banner = bench.querySelector("[data-banner]");
   const part = (name) => banner.querySelector(`[data-banner-${name}]`);
   const show = () => {
@@ -56,5 +56,6 @@ function startBanner(bench, tabs) {
   tabs.addEventListener("status", show);
   tabs.addEventListener("shown", show);
   part("now").addEventListener("click", () => tabs.current.view.connection.retryNow());
-  part("new").addEventListener("click", () => tabs.ask());
+  part("new").addEventListener("click", () => tabs.ask(tabs.current.machine, tabs.current));
+  tabs.addEventListener("refused", ({ detail }) => say(detail.sentence ?? "notOpened"));
 }
