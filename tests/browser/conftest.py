@@ -29,8 +29,9 @@ LESSON = "/learn/virtualization-and-containers/containers/a-container-is-a-proce
 MAKE_USERS = (Path(__file__).parent / "make_users.py").read_text()
 VIOLATIONS = """addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
     console.error("Content Security Policy", violatedDirective, blockedURI, sourceFile, lineNumber));"""
-EXPECTED = ("the server responded with a status of 4", "net::ERR_", "WebSocket connection to")
-"""What the browser itself writes when a page is refused or a process is away: the tests ask for these."""
+EXPECTED = ("the server responded with a status of 4", "the server responded with a status of 502", "net::ERR_",
+            "WebSocket connection to", "An iframe which has both allow-scripts and allow-same-origin")
+"""What the browser itself writes when a page is refused or a process is away, and that a preview may use its own origin."""
 
 
 @pytest.fixture(scope="session", autouse=True)
