@@ -49,3 +49,16 @@ def test_kvm_is_not_to_be_had(box, shell):
     result = shell(box, "ls /dev/kvm; qemu-system-x86_64 -accel kvm -display none < /dev/null")
     assert result.status != 0
     assert "No such file" in result.output
+
+
+def test_a_type_1_hypervisor_runs_a_guest_beside_its_dom0(make, shell):
+    """Xen boots first; dom0 is its first guest and makes a second one, which comes up."""
+    box = make("standard", image="xen", memory_bytes=768 << 20, cpus=2.0, disk_bytes=1 << 30)
+    log = "/var/log/xen/guest-guest.log"
+    script = (f"xl create guest.cfg; for try in $(seq 60); do grep -q seconds {log} && break; sleep 1; done; "
+              f"xl list; cat {log}; xl mem-set guest 100; xl destroy guest; xl list; poweroff -f")
+    result = shell(box, f"timeout 170 xen '{script}' < /dev/null | tr -d '\\r'", timeout=180)
+    assert re.search(r"^Domain-0 +0 +320 ", result.output, re.MULTILINE), result.output[-1500:]
+    assert re.search(r"^guest +1 +112 ", result.output, re.MULTILINE), result.output[-1500:]
+    assert "The guest is up after" in result.output, result.output[-1500:]
+    assert not result.output.rpartition("State")[2].count("guest "), result.output[-1500:]
