@@ -1,9 +1,9 @@
 """Which spare sandboxes this host keeps, and the thread that makes and removes them.
 
 Theory of operation. Whoever starts a sandbox (``create``) says by that which kind is in use; ``want`` says it before
-anybody has clicked (opened.py). Of the ``KINDS`` most recently used kinds the pool keeps up to BULKHEAD_WARM spares each. It
-never takes a place from a student: spares only fill places that are free, and go as those are taken; they are not
-counted as used. Nothing is made while a create is under way, and what is made is made at a low priority, so that a
+anybody has clicked (opened.py). Of the ``KINDS`` most recently used kinds the pool keeps up to BULKHEAD_WARM spares
+each. It never takes a place from a student: spares only fill places that are free, and go as those are taken; they are
+not counted as used. Nothing is made while a create is under way, and what is made is made at a low priority, so that a
 click meets neither our lock nor our load.
 
 ``plan`` is the whole policy and touches nothing. One thread (``run``) looks, does one thing, and looks again: the

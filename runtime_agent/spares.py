@@ -24,7 +24,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, conmon, images, proc, profiles, rootfs, sandbox, slots, spawn, state, teardown
+from runtime_agent import (
+    bundle,
+    conmon,
+    images,
+    proc,
+    profiles,
+    rootfs,
+    sandbox,
+    slots,
+    spawn,
+    state,
+    teardown,
+)
 from runtime_agent.bundle import Spec
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import Settings

@@ -114,6 +114,8 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
                 settings, name, directory, ["--exec", "--exec-process-spec", str(specification),
                                             "--runtime-opt", f"--console-socket={console}"], shell)
             _park(listener, shell.ours, size)
+            # conmon(8) writes 0 and crun exec 1.8.1 leaves it; the shell hands it down to all that a student starts
+            Path(f"/proc/{started.pid}/oom_score_adj").write_text(str(bundle.OOM_SCORE))
         except (AgentError, OSError) as error:
             conmon.end(directory)
             raise AgentError("start-failed", f"terminal: {error}") from error

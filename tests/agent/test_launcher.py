@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime_agent import launcher
+from runtime_agent import launcher, proc
 from runtime_agent.launcher import Launcher
 from tests.instance import wait_until
 
@@ -87,4 +87,4 @@ def test_none_outlives_an_agent_that_is_killed():
     pid = int(agent.stdout.readline())
     agent.send_signal(signal.SIGKILL)
     agent.wait(10)
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split()[2], 10)
+    wait_until(lambda: proc.start_ticks(pid) is None, 10)

@@ -49,7 +49,8 @@ class Shelf:
     def make(self, settings, spec):
         if self.fails:
             raise AgentError("disk-full", "none")
-        self.there.append(SimpleNamespace(name=str(uuid.uuid4()), key=self.key_of(settings, spec), is_alive=lambda: True))
+        self.there.append(SimpleNamespace(name=str(uuid.uuid4()), key=self.key_of(settings, spec),
+                                          is_alive=lambda: True))
         return self.there[-1]
 
     def discard(self, settings, spare):

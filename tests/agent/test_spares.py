@@ -35,8 +35,9 @@ def lay_down(host, wanted, pid=None):
     home = host.spares_dir / own.name
     home.mkdir(parents=True)
     me, ticks = os.getpid(), proc.start_ticks(os.getpid())
-    state.save(home, {"container": own.name, "key": spares.key_of(host, wanted), "spec": own.to_state(), "runtime": "crun",
-                      "waiting_pid": pid or me, "waiting_start_ticks": ticks, "conmon_pid": me, "start_time_ticks": ticks})
+    state.save(home, {
+        "container": own.name, "key": spares.key_of(host, wanted), "spec": own.to_state(), "runtime": "crun",
+        "waiting_pid": pid or me, "waiting_start_ticks": ticks, "conmon_pid": me, "start_time_ticks": ticks})
     return own.name
 
 

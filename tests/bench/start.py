@@ -30,7 +30,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from runtime_agent import cgroup, images, launcher, namespace, pool, sandbox, settings, spares, spawn, teardown
+from runtime_agent import (
+    cgroup,
+    images,
+    launcher,
+    namespace,
+    pool,
+    sandbox,
+    settings,
+    spares,
+    spawn,
+    teardown,
+)
 from runtime_agent.capacity import Capacity
 from runtime_agent.settings import Settings
 
@@ -194,11 +205,12 @@ def report(found: dict[str, list[float]], peer: str) -> None:
     rows = [row("click to prompt, ms", found["spare ms"], found[f"{peer} ms"], TARGET_MS),
             row("CPU of a start, ms", found["spare CPU of create"], found["cold CPU of create"], TARGET_CPU_MS),
             row("CPU click to prompt, ms", found["spare CPU"], found["cold CPU"], TARGET_CPU_MS)]
-    print(f"\npeer: {peer} start, for CPU always a cold start of ours; ratio = peer / ours in the same round, its quartiles in brackets")
+    print(f"\npeer: {peer} start, for CPU always a cold start of ours; ratio = peer / ours in the same round, with its"
+          " quartiles")
     for line in rows:
         low, high = line["ratio_quartiles"]
-        print(f"{line['metric']:28}{line['ours']:9.1f}{line['peer']:9.1f}   ratio {line['ratio']:.1f} ({low:.1f} to {high:.1f})"
-              f"   target {line['target']:g}: {'holds' if line['holds'] else 'MISSED'}")
+        print(f"{line['metric']:28}{line['ours']:9.1f}{line['peer']:9.1f}   ratio {line['ratio']:.1f} "
+              f"({low:.1f} to {high:.1f})   target {line['target']:g}: {'holds' if line['holds'] else 'MISSED'}")
     print(json.dumps(rows))
 
 

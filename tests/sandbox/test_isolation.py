@@ -2,6 +2,8 @@
 
 import os
 
+from pathlib import Path
+
 import pytest
 
 from runtime_agent import spawn
@@ -38,6 +40,14 @@ def test_the_shell_marks_prompts_and_the_size_is_the_windows(make, agent):
     assert b"33 111" in output
 
 
+def test_the_kernel_ends_what_a_student_starts_before_anything_of_the_host(make, agent):
+    box = make()
+    terminal = spawn.open_terminal(agent, box, 0, 24, 80)
+    output = _type(terminal, b"sleep 60 & cat /proc/$!/oom_score_adj; echo e''nd\r", b"\nend")
+    assert b"500\r\nend" in output
+    assert Path(f"/proc/{box.init_pid}/oom_score_adj").read_text() == "500\n"
+
+
 def test_opening_the_same_terminal_again_returns_it(make, agent):
     box = make()
     assert spawn.open_terminal(agent, box, 1, 24, 80) == spawn.open_terminal(agent, box, 1, 24, 80)
@@ -49,7 +59,7 @@ def test_a_terminal_that_is_hung_up_ends_with_what_ran_in_it(make, shell, agent)
     _type(terminal, b"sleep 4321\n", b"sleep 4321")
     assert spawn.hang_up(box, 1)
     wait_until(lambda: not terminal.is_alive(), 10, "the terminal's end")
-    assert "4321" not in shell(box, "ps -eo args").output
+    wait_until(lambda: "4321" not in shell(box, "ps -eo args").output, 10, "the end of its job")
     assert not spawn.hang_up(box, 1)
 
 

@@ -208,7 +208,8 @@ def test_a_full_host_keeps_no_spares(host):
 @pytest.mark.parametrize("module, name, calls", [
     (spares, "begin", 0), (slots, "hand_over", 0), (rootfs, "disk_path", 1), (os, "setpriority", 0),
     (spawn, "start_container", 0), (sandbox, "_wait_for_init", 0), (state, "save", 0)])
-def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(host, filled, monkeypatch, module, name, calls):
+def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(host, filled, monkeypatch, module, name,
+                                                                               calls):
     """disk_path is asked once before the claim."""
     wanted, seen = kind(), []
     filled.want(wanted)
