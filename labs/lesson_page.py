@@ -85,7 +85,7 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
         "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
-        "limit_sliders": limit_sliders(reader.session), "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
+        "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
         "session_create_url": reverse("session-create", args=address(lesson))}
 
 

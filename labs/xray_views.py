@@ -23,7 +23,7 @@ def limits(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if session.state != LabSession.State.READY or machine not in session.lab["machines"]:
         return HttpResponse(status=409)
     try:
-        wishes = wishes_from(request.POST, session)
+        wishes = wishes_from(request.POST, session.lab)
     except ValueError:
         return HttpResponse(status=400)
     agent_client.limits_later(session, machine, wishes)

@@ -7,8 +7,10 @@ process that would be a change itself.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
-from runtime_agent import cgroup
+from runtime_agent import sandbox
 from runtime_agent.checks import DEBOUNCE_SECONDS, Checker
 from runtime_agent.settings import Settings
 from runtime_agent.xray import cgroups
@@ -19,8 +21,8 @@ PERIOD_SECONDS = 1.0
 class Changes:
     """Remembers the processes of each session from round to round."""
 
-    def __init__(self, settings: Settings, checker: Checker, root=cgroup.ROOT):
-        self.settings, self.checker, self.root = settings, checker, root
+    def __init__(self, settings: Settings, checker: Checker, group: Callable[..., Any] = sandbox.group):
+        self.settings, self.checker, self.group = settings, checker, group
         self.seen: dict[str, frozenset[int]] = {}
 
     def watch(self, stopped: threading.Event) -> None:
@@ -34,7 +36,7 @@ class Changes:
             del self.seen[session_id]
         for session_id in asking:
             pids = frozenset(pid for machine in self.checker.records.machines(session_id) for pid in cgroups.pids(
-                cgroup.Group(f"{self.settings.cgroup}/{session_id}/{machine}", self.root)))
+                self.group(self.settings, session_id, machine)))
             if not pids:
                 self.checker.asking.discard(session_id)
             elif pids != self.seen.get(session_id, pids):

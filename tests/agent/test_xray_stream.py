@@ -155,7 +155,7 @@ def test_a_change_of_processes_asks_for_a_look_at_sessions_that_ask_the_facts(sc
     asked = []
     checker = SimpleNamespace(asking={ALICE}, records=scene.stream.records, schedule=SimpleNamespace(
         ask_for=lambda session_id, delay: asked.append(session_id)))
-    watched = changes.Changes(SimpleNamespace(cgroup="bulkhead"), checker)
+    watched = changes.Changes(SimpleNamespace(cgroup="bulkhead"), checker, group=lambda settings, session, machine: None)
     for scene.pids in ([7], [7], [7, 8], [7, 8], [7]):
         watched.look_around()
     assert asked == [ALICE, ALICE]

@@ -88,6 +88,40 @@ def test_limits_layers_and_networks_are_those_of_the_sandbox(at_work):
     page.locator("[data-home=network] td", has_text="/run/netns/red").first.wait_for()
 
 
+def test_a_student_moves_a_limit_and_the_kernel_keeps_it(alice, site):
+    page = alice
+    open_lesson(page, site, "Control groups: a limit for memory")
+    if page.locator("[data-start]").is_visible():
+        page.click("[data-start]")
+    wait_for_text(page, "host:~#", seconds=60)
+    open_xray(page, "resources")
+    slider = page.locator("#limit-memory")
+    page.wait_for_function("() => document.querySelector('#limit-memory').value === '512'")
+    slider.evaluate("one => { one.value = 100; for (const name of ['input', 'change']) one.dispatchEvent(new Event(name, {bubbles: true})); }")
+    page.wait_for_function("() => / 100 MiB/.test(document.querySelector('[data-home=resources] tbody').textContent)")
+    type_line_in_terminal(page, "head -c 300M /dev/zero | tail >/dev/null; clear; echo status $?")
+    page.locator("[data-kernel] li", has_text="the memory limit of 100 MiB").first.wait_for()
+
+
+def type_line_in_terminal(page, line):
+    show(page, "terminal")
+    type_line(page, line)
+    show(page, "xray")
+
+
+def test_the_lessons_drawing_shows_the_readers_sandbox(at_work):
+    page = at_work
+    drawing = page.locator(".figure:has([data-fact])").first
+    drawing.scroll_into_view_if_needed()
+    page.locator(".figure.live").first.wait_for()
+    assert drawing.locator(".ns-pid.unseen").count() == 1, "no container yet"
+    type_line(page, "cd /root/box; crun delete --force demo; crun run --detach demo || crun run --no-new-keyring --detach demo")
+    drawing.locator(".ns-pid:not(.unseen)").wait_for()
+    shown = drawing.locator("text", has_text="ps: ").text_content()
+    type_line(page, "clear; echo number-$(pgrep -x sleep | head -n 1)")
+    wait_for_text(page, f"number-{shown.removeprefix('ps: ')}")
+
+
 def test_the_time_line_goes_back_to_before_a_command(at_work):
     page = at_work
     open_xray(page)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -235,3 +236,28 @@ def _strangers(value, field, path):
             yield from _strangers(value[name], field.fields[name], f"{path}.{name}")
     elif not isinstance(value, {"text": str, "bool": bool, "number": (int, float)}[field.kind]):
         yield f"{path} is {value!r}, no {field.kind}"
+
+
+ENGINES = {
+    "docker": ("engine-up docker; docker load -q -i /opt/images/busybox.tar; docker run -d busybox sleep 600", r"[0-9a-f]{12}"),
+    "podman": ("podman load -q -i /opt/images/busybox.tar; podman run -d busybox sleep 600", r"[0-9a-f]{12}"),
+    "containerd": ("engine-up containerd; ctr -n k8s.io run -d docker.io/library/busybox:latest one sleep 600", "one"),
+    "lxc": ("engine-up lxc; lxc-create -n box -t busybox > /dev/null; lxc-start -n box; lxc-wait -n box -s RUNNING -t 20", "box"),
+    "oci": ("mkdir -p /root/b; cp -a /opt/images/rootfs /root/b/; cd /root/b; crun spec; sed -i 's/\"terminal\": true/"
+            "\"terminal\": false/; s/\"sh\"$/\"sleep\",\"600\"/' config.json; crun run -d demo", "demo"),
+    "nspawn": ("cp -a /opt/images/rootfs /root/m; (setsid systemd-nspawn -q -D /root/m -M m --register=no --keep-unit --pipe "
+               "sleep 600 > /dev/null 2>&1 < /dev/null &)", "m")}
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_real_engines_are_told_apart(agent, make, shell, kind):
+    script, name = ENGINES[kind]
+    box = make("nested", image="engines", disk_bytes=2 << 30)
+    result = shell(box, script, timeout=90)
+    assert result.status == 0, result.output[-1000:]
+    [found] = wait_until(lambda: xray.collect(box)["engines"], 20, f"{kind}: {result.output[-500:]}")
+    assert found["kind"] == kind
+    assert re.fullmatch(name, found["name"])
+    first = next(one for one in xray.collect(box)["processes"] if one["pid"] == found["pid"])
+    assert (first["pid_inside"], first["engine"]) == (1, f"{kind}:{found['name']}")
+    assert {"pid", "mnt", "uts"} <= set(found["apart"])

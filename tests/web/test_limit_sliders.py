@@ -51,7 +51,7 @@ def test_bounds(as_alice, session, fields, status):
 def test_what_the_lab_does_not_name_can_not_be_moved(as_alice, session):
     LabSession.objects.filter(pk=session.pk).update(lab={**session.lab, "limits": {**session.lab["limits"], "student": ["cpus"]}})
     assert send(as_alice, session, memory="64") == 400
-    assert [slider["name"] for slider in limit_sliders(LabSession.objects.get(pk=session.pk))] == ["cpus"]
+    assert [slider["name"] for slider in limit_sliders(LabSession.objects.get(pk=session.pk).lab)] == ["cpus"]
 
 
 def test_a_sandbox_that_does_not_run_has_no_limits_to_move(as_alice, session):
