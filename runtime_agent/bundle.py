@@ -1,7 +1,7 @@
 """From a machine's specification to OCI's config.json (runtime-spec 1.0). Pure functions; nothing is touched.
 
 ``process`` describes any process of a sandbox, PID 1 and every later exec alike: an exec without the whole
-description would lose no_new_privs, the rlimits and the OOM score.
+description would lose no_new_privs and the rlimits.
 """
 
 from __future__ import annotations

@@ -114,8 +114,7 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
                 settings, name, directory, ["--exec", "--exec-process-spec", str(specification),
                                             "--runtime-opt", f"--console-socket={console}"], shell)
             _park(listener, shell.ours, size)
-            # conmon(8) writes 0 and crun exec 1.8.1 leaves it; the shell hands it down to all that a student starts
-            Path(f"/proc/{started.pid}/oom_score_adj").write_text(str(bundle.OOM_SCORE))
+            _set_oom_score(started.pid)
         except (AgentError, OSError) as error:
             conmon.end(directory)
             raise AgentError("start-failed", f"terminal: {error}") from error
@@ -123,6 +122,12 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
             console.unlink(missing_ok=True)
         return Terminal(started.conmon_pid, started.conmon_start_ticks, shell.parking.fileno(), started.pid, machine,
                         time.time(), str(directory / "exit"), name)
+
+
+def _set_oom_score(shell: int) -> None:
+    """conmon(8) writes 0 and crun exec 1.8.1 leaves it; the shell hands ours down to all that a student starts."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended already
+        Path(f"/proc/{shell}/oom_score_adj").write_text(str(bundle.OOM_SCORE))
 
 
 def _park(listener: socket.socket, ours: socket.socket, size: tuple[int, int]) -> None:
