@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import redis
 
-from runtime_agent import content, protocol
+from runtime_agent import content, gvisor, protocol
 from runtime_agent.bundle import Spec
 from runtime_agent.errors import AgentError
 from runtime_agent.launch import spec_of
@@ -48,5 +48,6 @@ def look(client: redis.Redis, settings: Settings, want: Want, since: float) -> f
             log.info("no spares for an opened lesson: %s", error)
             continue
         for name in lab.machines:
-            want(spec_of(NOBODY, lab, name))
+            if gvisor.settings_for(settings, lab, name) == settings:  # of another runtime there are no spares
+                want(spec_of(NOBODY, lab, name))
     return since

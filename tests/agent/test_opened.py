@@ -1,5 +1,7 @@
 """What the site notes of opened lessons reaches the pool, once, the latest last."""
 
+from dataclasses import replace
+
 import pytest
 
 from runtime_agent import opened, settings
@@ -59,3 +61,10 @@ def test_nonsense_is_passed_over(scene, nonsense):
     scene[1].at = {nonsense: 1.0, good: 2.0}
     assert look(scene, 0.0) == 2.0
     assert len(scene[2]) == 1
+
+
+def test_a_lab_that_gvisor_would_run_is_not_wanted(scene):
+    host, notes, wanted = scene
+    notes.at[publish(host.content_dir)] = 1.0
+    look((replace(host, standard_runtime="runsc"), notes, wanted), 0.0)
+    assert wanted == []
