@@ -113,7 +113,8 @@ class Apt:
             return place
         return self._with_lists(get)
 
-    def _with_lists(self, act: Callable[[], Path | None]) -> Path | None:
+    def refresh(self) -> float:
+        """Fetch package lists that are not fresh, or make do with old ones; their age in seconds. Raises ImageError."""
         stamp = self.lists / ".fetched"
         age = time.time() - stamp.stat().st_mtime if stamp.exists() else float("inf")
         if age > FRESH_SECONDS:
@@ -125,13 +126,17 @@ class Apt:
                 if not stamp.exists():
                     raise
                 self.say(f"package lists of {age / 3600:.0f} hours ago are used: {error}")
+        return age
+
+    def _with_lists(self, act: Callable[[], Path | None]) -> Path | None:
+        age = self.refresh()
         try:
             return act()
         except ImageError:
             if age < 1.0:
                 raise
             self._run("apt-get", "update")
-            stamp.touch()
+            (self.lists / ".fetched").touch()
             return act()
 
     def _dependencies(self, name: str) -> list[str]:

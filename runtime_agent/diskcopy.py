@@ -21,13 +21,15 @@ NOT_FROZEN = 3
 PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 FREEZE_AND_COPY = """
 fsfreeze --freeze "$1" || exit 3
-cp --reflink=always -- "$2" "$3" 2>/dev/null || { [ "$4" = copy ] && cp --reflink=never --sparse=auto -- "$2" "$3"; }
+cp --preserve=xattr --reflink=always -- "$2" "$3" 2>/dev/null ||
+    { [ "$4" = copy ] && cp --preserve=xattr --reflink=never --sparse=auto -- "$2" "$3"; }
 status=$?
 fsfreeze --unfreeze "$1"
 exit $status
 """
 """A process of its own, in a session of its own: it thaws the disk also when we are killed meanwhile. It runs at the common
-priority: whoever waits for the disk would wait longer for a process that is put behind all others."""
+priority: whoever waits for the disk would wait longer for a process that is put behind all others. The extended
+attribute says which version of its image the disk began with (rootfs.IMAGE_ATTRIBUTE)."""
 
 
 class Skipped(Exception):
@@ -83,8 +85,9 @@ def freeze_and_copy(source: Source, target: Path) -> None:
 def copy_back(source: Path, target: Path) -> None:
     """A copy that was checked: a disk copied while it was mounted is marked so, and has lost track of open files that
     were deleted. e2fsck(8): up to 2 means that nothing is left to repair."""
-    copied = subprocess.run(["cp", "--reflink=auto", "--sparse=auto", "--", str(source), str(target)],  # noqa: S603, S607
-                            stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH, check=False)
+    command = ["cp", "--preserve=xattr", "--reflink=auto", "--sparse=auto", "--", str(source), str(target)]
+    copied = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH,  # noqa: S603
+                            check=False)
     if copied.returncode:
         raise OSError(copied.stderr.strip())
     checked = subprocess.run(["e2fsck", "-fy", str(target)], stdin=subprocess.PIPE, capture_output=True,  # noqa: S603, S607

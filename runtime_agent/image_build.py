@@ -23,7 +23,7 @@ from runtime_agent.recipes import SUITE, ImageError, Recipe
 from runtime_agent.settings import Settings
 
 MMDEBSTRAP_OPTIONS = [
-    "--verbose", "--variant=apt", "--mode=root", "--format=directory", "--skip=essential/unlink",
+    "--verbose", "--variant=apt", "--mode=root", "--format=directory", "--skip=essential/unlink,update",
     "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
     "--aptopt=Acquire::Check-Valid-Until \"false\"",
     "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -98,10 +98,13 @@ def _note_digest(settings: Settings, reference: str) -> None:
 
 
 def _bootstrap(settings: Settings, recipe: Recipe, target: Path, report: image_progress.Report) -> None:
-    """mmdebstrap, with the packages of earlier builds; without a network it makes do with those."""
-    archives = debian.cache(settings) / "archives"
-    inside = '"$1"/var/cache/apt/archives'
+    """mmdebstrap, with the lists and packages of earlier builds; without a network it makes do with those."""
+    target.mkdir()
+    apt = debian.Apt(settings, target, report.line)
+    apt.refresh()
+    archives, inside = apt.cache / "archives", '"$1"/var/cache/apt/archives'
     command = ["mmdebstrap", *MMDEBSTRAP_OPTIONS, f"--include={','.join(recipe.packages)}",
+               f"--setup-hook=mkdir -p \"$1\"/var/lib/apt/lists && cp {apt.lists}/*_* \"$1\"/var/lib/apt/lists/",
                f"--setup-hook=mkdir -p {inside} && cp -ln {archives}/*.deb {inside}/ 2>/dev/null || true",
                f"--customize-hook=cp -ln {inside}/*.deb {archives}/ 2>/dev/null || true"]
     if recipe.setup:

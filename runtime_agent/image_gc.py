@@ -1,7 +1,7 @@
 """Removing image versions that nobody uses, and holding a version against the digest it was built with.
 
 A version is used while it is current, while a disk began with it (a running sandbox's, a warm one's or one kept for a
-resume: rootfs.IMAGE_ATTRIBUTE), and while a used version lies on it.
+resume, a point to go back to: rootfs.IMAGE_ATTRIBUTE), and while a used version lies on it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def collect(settings: Settings) -> list[tuple[str, int]]:
 
 def _used(settings: Settings) -> set[str]:
     used = {images.current(settings, name) for name in images.installed(settings)}
-    for disk in settings.disks_dir.rglob("*"):
+    for disk in (*settings.disks_dir.rglob("*"), *(settings.agent_dir / "points").rglob("*")):
         with contextlib.suppress(OSError):  # no disk, or one that is gone meanwhile
             used.add(os.getxattr(disk, rootfs.IMAGE_ATTRIBUTE).decode())
     present = set(images.versions(settings))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_agent import image_gc, image_progress, images, recipes, rootfs, sandbox, spawn
+from runtime_agent import diskcopy, image_gc, image_progress, images, recipes, rootfs, sandbox, spawn
 from runtime_agent.errors import AgentError
 from tests.sandbox.conftest import IMAGES, specification
 
@@ -178,6 +178,25 @@ def test_a_layer_that_is_gone_is_said_plainly(stock):
     (stock.images_dir / "base" / "current").resolve().rename(stock.images_dir / "base" / "elsewhere")
     with pytest.raises(AgentError, match="which is not on this host"):
         images.layers(stock, images.current(stock, "top"))
+
+
+def test_a_point_to_go_back_to_keeps_its_version(stock, start):
+    write("echo one > /etc/mine\n")
+    assert run(stock, "build", "top").returncode == 0
+    old = images.current(stock, "top")
+    box = start()
+    point, disk = stock.agent_dir / "points" / "box.img", rootfs.disk_path(stock, box.spec.name)
+    point.parent.mkdir()
+    diskcopy.freeze_and_copy(diskcopy.Source("box", disk, rootfs.disk_mount(box.container)), point)
+    write("echo two > /etc/mine\n")
+    assert run(stock, "build", "top").returncode == 0
+    sandbox.delete(stock, box.session_id, box.machine)
+    assert image_gc.collect(stock) == []
+    diskcopy.copy_back(point, disk)
+    assert rootfs.image_of(stock, box.spec) == old
+    disk.unlink()
+    point.unlink()
+    assert [reference for reference, _ in image_gc.collect(stock)] == [old]
 
 
 def test_a_disk_s_file_names_its_image(stock, start):
