@@ -1,4 +1,5 @@
-# Two programs for two languages of the same name.
+# Two programs for two languages of the same name. Made once: resuming keeps what the student did to them.
+[ ! -e /srv/report/main.py ] || exit 0
 mkdir -p /srv/report /srv/invoice
 cat > /srv/report/main.py <<'END'
 #!/usr/bin/env python

@@ -1,4 +1,5 @@
-# A script with two lines in the wrong order, for the student to put right.
+# A script with two lines in the wrong order, for the student to put right: once, so that resuming keeps what they did.
+[ ! -e /root/hour.py ] || exit 0
 cat > /root/hour.py <<'SCRIPT'
 """Starts a program that is one hour ahead."""
 import ctypes
