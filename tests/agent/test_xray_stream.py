@@ -129,6 +129,18 @@ def test_the_looking_ends_when_nobody_says_that_he_looks(scene):
     assert not scene.stream.watches
 
 
+def test_a_sandbox_that_is_gone_leaves_the_document_and_one_that_is_back_comes_in_again(scene):
+    scene.wish()
+    scene.look()
+    living, scene.pids, scene.facts = scene.facts, [], None
+    scene.now += 1.1
+    scene.stream.look_around()
+    assert scene.bus.sent[-1][3] == {"machines": {"box": None}}
+    scene.pids, scene.facts = [9], living
+    assert FactsFrame.PATCH in scene.look(1.1)
+    assert scene.stream.watches[ALICE].known["machines"]["box"]
+
+
 @pytest.mark.parametrize(("word", "session"), [(b"open", BOB), (b"everything", ALICE), (b"", ALICE), (b"open", "../../etc")])
 def test_other_wishes_are_none(scene, word, session):
     scene.wish(word, session)

@@ -20,7 +20,8 @@ def mover(agent, make):
     records, told, hurried = Records(agent.agent_dir), [], []
     records.save(Record(box.session_id, 1, publish(agent.content_dir, document), state="ready"))
     mover = StudentLimits(agent, records, lambda session_id, text: told.append(text), hurried.append)
-    return box, lambda **wishes: mover.change(box.session_id, "box", wishes), told, hurried
+    yield box, lambda **wishes: mover.change(box.session_id, "box", wishes), told, hurried
+    records.remove(box.session_id, keep=False)
 
 
 def around(box):
