@@ -28,13 +28,13 @@ for module in xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs; do
     file=$(find unpacked/lib/modules -name "$module.ko")
     [ -z "$file" ] || cp "$file" $root/mods/
 done
-# The guest of dom0 boots the same kernel, with the small guest's own root.
+# The guest of dom0 boots the same kernel, with nothing but busybox.
 cp /opt/xen/vmlinuz $root/boot/vmlinuz
-mkdir guest
-cp -a /opt/vm/guest/. guest/
-rm -rf guest/mods/*
-initrd guest $root/boot/guest.gz
+mkdir -p guest/bin guest/proc guest/sys guest/dev guest/root
+cp /bin/busybox guest/bin/busybox
+install -m 755 files/guest-init guest/init
+sh files/initrd guest $root/boot/guest.gz
 cp files/guest.cfg $root/root/guest.cfg
 printf 'autoballoon="off"\n' > $root/etc/xen/xl.conf
-initrd $root /opt/xen/dom0.gz
+sh files/initrd $root /opt/xen/dom0.gz
 rm -rf /usr/lib/xen-4.17/boot /usr/lib/debug
