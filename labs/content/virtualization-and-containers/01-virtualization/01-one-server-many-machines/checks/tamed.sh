@@ -14,7 +14,7 @@ for pid in $(processes_of m1); do
 done
 for name in m2 m3 m4; do
     for other in $(processes_of $name); do
-        [ "$(stat_field "$other" 17)" = 0 ] || { echo "not yet because process $other of $name has another niceness too: only the loop shall give way"; exit 1; }
+        [ "$(stat_field "$other" 17)" != 19 ] || { echo "not yet because process $other of $name lets everybody pass too: only the loop shall give way"; exit 1; }
     done
 done
 echo "process $loop of m1 runs on with the niceness 19"
