@@ -28,7 +28,7 @@ def at_work(alice, site):
     open_lesson(alice, site, LESSON)
     if alice.locator("[data-start]").is_visible():
         alice.click("[data-start]")
-    wait_for_text(alice, "host:~#", seconds=60)
+    wait_for_text(alice, "root@host", seconds=60)
     return alice
 
 
@@ -115,7 +115,7 @@ def test_the_lessons_drawing_shows_the_readers_sandbox(at_work):
     drawing.scroll_into_view_if_needed()
     page.locator(".figure.live").first.wait_for()
     assert drawing.locator(".ns-pid.unseen").count() == 1, "no container yet"
-    type_line(page, "cd /root/box; crun delete --force demo; crun run --detach demo || crun run --no-new-keyring --detach demo")
+    type_line(page, "(cd /root/box; crun delete --force demo; crun run --detach demo || crun run --no-new-keyring --detach demo)")
     drawing.locator(".ns-pid:not(.unseen)").wait_for()
     shown = drawing.locator("text", has_text="ps: ").text_content()
     type_line(page, "clear; echo number-$(pgrep -x sleep | head -n 1)")
