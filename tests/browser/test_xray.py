@@ -118,7 +118,7 @@ def test_the_lessons_drawing_shows_the_readers_sandbox(at_work):
     type_line(page, "(cd /root/box; crun delete --force demo; crun run --detach demo || crun run --no-new-keyring --detach demo)")
     drawing.locator(".ns-pid:not(.unseen)").wait_for()
     shown = drawing.locator("text", has_text="ps: ").text_content()
-    type_line(page, "clear; echo number-$(pgrep -x sleep | head -n 1)")
+    type_line(page, "clear; echo number-$(crun state demo | jq .pid)")
     wait_for_text(page, f"number-{shown.removeprefix('ps: ')}")
 
 
