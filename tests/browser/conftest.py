@@ -30,8 +30,10 @@ MAKE_USERS = (Path(__file__).parent / "make_users.py").read_text()
 VIOLATIONS = """addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
     console.error("Content Security Policy", violatedDirective, blockedURI, sourceFile, lineNumber));"""
 EXPECTED = ("the server responded with a status of 4", "the server responded with a status of 502", "net::ERR_",
-            "WebSocket connection to", "An iframe which has both allow-scripts and allow-same-origin")
-"""What the browser itself writes when a page is refused or a process is away, and that a preview may use its own origin."""
+            "WebSocket connection to", "An iframe which has both allow-scripts and allow-same-origin",
+            "task queue exceeded allotted deadline")
+"""What the browser itself writes when a page is refused or a process is away, that a preview may use its own origin, and
+that the machine is busy (xterm.js)."""
 
 
 @pytest.fixture(scope="session", autouse=True)
