@@ -15,6 +15,7 @@ cryptography) under a key that scrypt (RFC 7914) makes of it.
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -146,7 +147,8 @@ def _open(backup: bytes, password: str) -> dict[str, bytes]:
     """Every file of a backup by its name; it is read whole before anything is changed."""
     body = _unseal(backup, password) if backup.startswith(SEALED) else backup
     try:
-        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+        whole = gzip.decompress(body)  # tarfile would stop before the checksum
+        with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as archive:
             files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise BackupError(f"this is no whole backup of Bulkhead: {error}") from None
