@@ -64,7 +64,7 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         return lambda: python(places, "-m", "pytest", *arguments, *folder.split(), *rest)
 
     return [
-        Stage("unit", pytest("tests/web tests/agent tests/docs tests/deploy")),
+        Stage("unit", pytest("tests/web tests/agent tests/docs tests/deploy", "-n", "auto", "--dist", "loadfile")),
         Stage("frontend", lambda: front_end(places)),
         Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),

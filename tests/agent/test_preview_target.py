@@ -49,7 +49,7 @@ def test_a_port_that_the_lab_does_not_name_is_refused(targets, machine, port):
     assert refusal(targets, f"{targets.session}/{machine}", port) is TunnelEnd.NOT_A_PREVIEW
 
 
-@pytest.mark.parametrize("name", ["", "../../etc/passwd", "x/box", f"{uuid.uuid4()}/box", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "x/box", "00000000-0000-4000-8000-000000000000/box", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
 def test_a_session_that_is_not_here_is_refused(targets, name):
     assert refusal(targets, name, 8080) is TunnelEnd.NO_SANDBOX
 
