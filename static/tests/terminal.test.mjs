@@ -67,3 +67,12 @@ test("credit is told at 32 KiB at once, and what is less when output pauses", ()
   idle();
   assert.deepEqual(told, [32768, 40000]);
 });
+
+test("what a terminal answers by itself is told from keys", async () => {
+  const { isAnswer } = await import("../src/js/terminal/answers.js");
+  for (const text of ["\x1b[?1;2c", "\x1b[>0;276;0c", "\x1b[0n", "\x1b[12;40R", "\x1b[?2026;2$y", "\x1b[8;24;80t",
+    "\x1b]11;rgb:ff/ff/ff\x1b\\", "\x1bP1$r0m\x1b\\", "\x1b[?1;2c\x1b[0n"]) assert.ok(isAnswer(text), JSON.stringify(text));
+  for (const text of ["a", "1;2c", "\x1b", "\x1b[A", "\x1b[3~", "\x1b[1;5C", "\x1bOP", "\x1b[200~pasted\x1b[201~", "\x1b[Z", "\r"]) {
+    assert.ok(!isAnswer(text), JSON.stringify(text));
+  }
+});

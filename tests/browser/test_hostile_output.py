@@ -42,3 +42,13 @@ def test_the_sandbox_does_not_resize_the_window(terminal):
     before = terminal.evaluate(size)
     run(terminal, "TTY-07")
     assert terminal.evaluate(size) == before
+
+
+def test_a_question_is_not_answered_again_when_the_page_comes_back(terminal):
+    type_line(terminal, "clear; printf '\\033[c'; IFS= read -rs -d c answer; echo answer-${#answer}")
+    wait_for_text(terminal, "answer-6")
+    terminal.reload()
+    wait_for_text(terminal, "answer-6")
+    type_line(terminal, "echo typed-$((40+2))")
+    wait_for_text(terminal, "typed-42")
+    assert "1;2c" not in terminal.evaluate("document.querySelector('.term:not([hidden]) .xterm-rows').innerText")

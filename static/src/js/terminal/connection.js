@@ -72,7 +72,7 @@ export class Connection extends EventTarget {
 
   take({ kind, fields, data }) {
     const [first, second, third] = fields.map(Number);
-    if (kind === Frame.OUTPUT || kind === Frame.REPLAY) this.draw(first, data);
+    if (kind === Frame.OUTPUT || kind === Frame.REPLAY) this.draw(first, data, kind === Frame.REPLAY);
     else if (kind === Frame.WELCOME) this.welcome(first, second, third);
     else if (kind === Frame.INPUT_ACK) { this.input.received(first); this.pump(); }
     else if (kind === Frame.SKIPPED) this.skip(first, second);
@@ -92,14 +92,14 @@ export class Connection extends EventTarget {
     this.pump();
   }
 
-  draw(from, bytes) {
+  draw(from, bytes, isReplay) {
     if (this.offset === null) return; // a broadcast before our WELCOME: the replay brings it
     const end = from + bytes.length;
     if (end <= this.offset) return;
     if (from > this.offset) return this.greet(); // a gap: ask for it from the ring
     const fresh = bytes.subarray(this.offset - from);
     this.offset = end;
-    this.say("output", { bytes: fresh, parsed: () => this.credit.advance(end) });
+    this.say("output", { bytes: fresh, isReplay, parsed: () => this.credit.advance(end) });
   }
 
   skip(from, to) {

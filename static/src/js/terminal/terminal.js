@@ -4,6 +4,7 @@ import { SearchAddon } from "@xterm/addon-search";
 import { Terminal } from "@xterm/xterm";
 import { readClipboard, writeClipboard } from "../clipboard.js";
 import { recall } from "../remember.js";
+import { isAnswer } from "./answers.js";
 import { clampSize } from "./codec.js";
 import { announceCommands } from "./commands.js";
 import { Connection } from "./connection.js";
@@ -56,10 +57,10 @@ export class TerminalView extends EventTarget {
   }
 
   wire() {
-    this.xterm.onData((text) => this.type(text));
+    this.xterm.onData((text) => { if (!this.replaying || !isAnswer(text)) this.type(text); });
     this.xterm.onBinary((text) => this.connection.type(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
     this.xterm.onResize(({ rows, cols }) => this.connection.resize(clampSize(rows, cols)));
-    this.connection.addEventListener("output", ({ detail }) => this.xterm.write(detail.bytes, detail.parsed));
+    this.connection.addEventListener("output", ({ detail }) => this.draw(detail));
     this.connection.addEventListener("restart", () => this.xterm.reset());
     this.connection.addEventListener("skipped", ({ detail }) => this.remark(this.words.skipped.replace("%s", detail.bytes)));
     this.connection.addEventListener("exit", ({ detail }) => {
@@ -75,6 +76,14 @@ export class TerminalView extends EventTarget {
   }
 
   claimSize() { if (this.isReady && this.element.checkVisibility()) this.connection.resize(this.size()); }
+
+  // A program's question to the terminal (its kind, the cursor's place) was answered when it was printed. When the same
+  // bytes are replayed to a page that comes back, xterm.js answers again, and the shell would get it as if typed.
+  draw({ bytes, isReplay, parsed }) {
+    if (!isReplay) return this.xterm.write(bytes, parsed);
+    this.replaying = (this.replaying ?? 0) + 1;
+    this.xterm.write(bytes, () => { this.replaying -= 1; parsed(); });
+  }
 
   remark(text) { this.xterm.write(`\r\n\x1b[2m[${text}]\x1b[0m\r\n`); }
 
