@@ -136,8 +136,10 @@ def test_copy_says_what_it_did_and_pastes_back(visit):
     type_line(page, "clear")
     page.keyboard.type("echo 'again ")
     page.click("[data-term-do=paste]")
+    wait_for_text(page, "echo 'again copied-77")  # reading the clipboard takes its time; the keys must find the terminal
+    focus_terminal(page)
     page.keyboard.type("'\n")
-    wait_for_text(page, "again copied-77")
+    wait_for_text(page, "\nagain copied-77")
     page.keyboard.type("echo ")
     page.keyboard.press("Control+Shift+V")
     wait_for_text(page, "echo copied-77")
