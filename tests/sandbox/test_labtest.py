@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from runtime_agent import labtest, sandbox, settings
+from runtime_agent import cgroup, labtest, sandbox, settings
 from tests.agent.labs import lab_document, publish, task
 from tests.instance import CACHE
 
@@ -16,15 +16,16 @@ pytestmark = pytest.mark.sandbox
 
 @pytest.fixture
 def host(tmp_path):
-    """The settings of a private agent that borrows the images built for this machine."""
+    """The settings of a private agent that borrows the images built for this machine; its groups go at the end."""
     agent = tmp_path / "state" / "agent"
     agent.mkdir(parents=True)
     (tmp_path / "state" / "content").mkdir()
     (agent / "images").symlink_to(CACHE / "agent" / "images")
     name = f"bhtest-{secrets.token_hex(3)}"
-    return settings.load({**os.environ, "BULKHEAD_STATE_DIR": str(tmp_path / "state"),
-                          "BULKHEAD_RUN_DIR": str(tmp_path / "run"), "BULKHEAD_CGROUP": name,
-                          "BULKHEAD_HOST": name, "BULKHEAD_SLOT_BASE": str(2000 + secrets.randbelow(1000) * 16)})
+    yield settings.load({**os.environ, "BULKHEAD_STATE_DIR": str(tmp_path / "state"),
+                         "BULKHEAD_RUN_DIR": str(tmp_path / "run"), "BULKHEAD_CGROUP": name,
+                         "BULKHEAD_HOST": name, "BULKHEAD_SLOT_BASE": str(2000 + secrets.randbelow(1000) * 16)})
+    cgroup.Group(name).remove()
 
 
 def verdict(host, capsys, document=None, files=None):
