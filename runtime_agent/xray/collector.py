@@ -62,7 +62,8 @@ class Look:
         return result[0]
 
     def _look_at_processes(self, parts: Collection[str]) -> Facts:
-        machine = processes.Machine(self.group, self.init_pid, base_of(self.init_pid), secret_paths(self.box))
+        machine = processes.Machine(self.group, self.init_pid, base_of(self.init_pid), namespaces.host_ids(),
+                                    secret_paths(self.box))
         listed = self._keep("processes", processes.collect(machine, cgroups.pids(self.group)))
         init = next((process for process in listed if process["pid"] == self.init_pid), None)
         self._read_tables(listed)

@@ -41,6 +41,8 @@ class Machine:
     group: Group
     init_pid: int
     base: int
+    host: dict[str, int]
+    """The host's own namespaces by type: whoever is still in one of them is not the sandbox's."""
     secret_paths: tuple[str, ...]
     """Folders of the agent: a command line with one of them is the agent's own, on its way into the sandbox."""
 
@@ -50,7 +52,7 @@ def collect(machine: Machine, pids: list[int]) -> tuple[list[dict[str, Any]], bo
     found = [entry for pid in sorted(set(pids))[:MAX_PROCESSES] if (entry := _read_process(machine, pid))]
     init = next((entry for entry in found if entry["pid"] == machine.init_pid), None)
     level = len(init["pids"]) - 1 if init else 1
-    found = [entry for entry in found if len(entry["pids"]) > level]  # not yet inside: the runtime on its way
+    found = [entry for entry in found if not _is_on_its_way(entry, init, level, machine.host)]
     began = init["started_seconds"] if init else 0.0
     by_pid = {entry["pid"]: entry for entry in found}
     for entry in found:
@@ -61,6 +63,15 @@ def collect(machine: Machine, pids: list[int]) -> tuple[list[dict[str, Any]], bo
         if entry["ppid"] not in by_pid:
             entry["ppid"] = 0
     return sorted(found, key=lambda entry: (entry["started_seconds"], entry["pid"])), len(set(pids)) > MAX_PROCESSES
+
+
+def _is_on_its_way(entry: dict[str, Any], init: dict[str, Any] | None, level: int, host: dict[str, int]) -> bool:
+    """The runtime, half inside: it joins the sandbox's namespaces one by one, so a look may find it still in the host's.
+
+    Nobody can get into those from inside, so no process of a student is ever left out.
+    """
+    is_outside = any(entry["ns"][kind] == host[kind] != init["ns"][kind] for kind in NAMESPACE_TYPES) if init else False
+    return len(entry["pids"]) <= level or is_outside
 
 
 def _compare(entry: dict[str, Any], parent: dict[str, Any] | None, init: dict[str, Any] | None) -> None:

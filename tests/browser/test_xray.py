@@ -39,7 +39,7 @@ def test_a_process_appears_with_both_numbers_and_goes_again(at_work):
     show(page, "terminal")
     type_line(page, "unshare --pid --fork --mount-proc sleep 4711 &")
     show(page, "xray")
-    row = page.locator(".row:not(.gone)", has=page.locator(".process.apart"))
+    row = page.locator(".row:not(.gone)", has=page.locator(".process.apart", has_text="sleep"))
     row.wait_for()
     label = row.locator(".outside").get_attribute("aria-label")
     outside, inside = (part.strip() for part in row.text_content().split("sleep")[:2])
@@ -60,8 +60,7 @@ def test_a_namespace_says_who_is_in_it_and_how_to_get_in(at_work):
     page = at_work
     type_line(page, "unshare --uts sh -c 'hostname harbour; exec sleep 4712' &")
     open_xray(page, "namespaces")
-    box = page.locator("[data-space^='uts:']").nth(1)
-    box.wait_for()
+    box = page.locator("[data-space^='uts:']", has_text="new ·")
     box.focus()
     page.keyboard.press("Enter")
     detail = page.locator("[data-detail]")
@@ -70,6 +69,20 @@ def test_a_namespace_says_who_is_in_it_and_how_to_get_in(at_work):
     show(page, "terminal")
     type_line(page, f"clear; {command} hostname")
     wait_for_text(page, "harbour\n")
+
+
+def test_a_click_counts_when_the_picture_is_drawn_anew_under_the_finger(at_work):
+    page = at_work
+    type_line(page, "unshare --ipc sh -c 'while :; do sleep 1 & sleep 2; done' &")
+    open_xray(page, "namespaces")
+    box = page.locator("[data-space^='ipc:']", has_text="new ·")
+    box.hover()
+    before = box.text_content()
+    page.mouse.down()
+    page.wait_for_function("([box, before]) => box.textContent !== before", arg=[box.element_handle(), before])
+    page.mouse.up()
+    page.locator("[data-detail]", has_text="sleep").wait_for()
+    assert box.get_attribute("aria-pressed") == "true"
 
 
 def test_limits_layers_and_networks_are_those_of_the_sandbox(at_work):

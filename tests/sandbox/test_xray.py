@@ -3,10 +3,15 @@
 import json
 import os
 import re
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from runtime_agent import sandbox, xray
+from runtime_agent.xray import cgroups
 from tests.instance import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -204,6 +209,37 @@ def test_processes_that_come_and_go_do_not_disturb_a_look(make, shell):
         facts = xray.collect(box)
         assert all(len(one["pids"]) >= 2 and one["cgroup"] for one in facts["processes"])
         assert of(box, "sleep")["ppid"] in {one["pid"] for one in facts["processes"]} | {0}
+
+
+def test_a_runtime_on_its_way_into_the_sandbox_is_not_of_it(make, shell):
+    """Checks are run by the runtime all the time: half way in it lives in some of the host's namespaces still."""
+    box = make()
+    own = {one["type"] for one in xray.collect(box)["namespaces"] if one["is_sandbox"]}
+    with ThreadPoolExecutor(2) as others:
+        runs = [others.submit(shell, box, "true") for _ in range(40)]
+        looks = 0
+        while not all(run.done() for run in runs):
+            spaces = xray.collect(box, {"namespaces"})["namespaces"]
+            assert [one for one in spaces if one["type"] in own and not one["is_sandbox"]] == []
+            looks += 1
+    assert all(run.result().status == 0 for run in runs)
+    assert looks > 100
+
+
+def test_who_is_in_a_host_namespace_still_is_not_of_the_sandbox(make):
+    """Some versions of crun enter the group first. A process that stops there is what a look at them can meet."""
+    box = make()
+    group = sandbox.group(box.settings, box.session_id, box.machine)
+    with subprocess.Popen(["nsenter", "--target", str(box.init_pid), "--pid", "sleep", "100"]) as runtime:
+        children = Path(f"/proc/{runtime.pid}/task/{runtime.pid}/children")
+        child = int(wait_until(children.read_text, 10, "the process inside"))
+        for hierarchy in cgroups.CONTROLLERS.values():
+            group.file(hierarchy, "inner/cgroup.procs").write_text(str(child))
+        assert child in cgroups.pids(group)
+        facts = xray.collect(box)
+        os.kill(child, signal.SIGKILL)
+    assert [one["pid"] for one in facts["processes"]] == [box.init_pid]
+    assert [one for one in facts["namespaces"] if one["is_host"] and one["type"] != "time"] == []
 
 
 def test_a_sandbox_that_has_gone_gives_nothing(make, agent):

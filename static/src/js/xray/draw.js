@@ -42,6 +42,28 @@ export function fillTable(body, rows) {
   for (const row of known.values()) row.remove();
 }
 
+// A picture's parts by key: what stays keeps its elements, so that focus and a press of the mouse live through a redraw.
+export function redraw(picture, parts) {
+  const wanted = new Set(parts.map((part) => part.dataset.key));
+  const known = new Map([...picture.children].map((one) => [one.dataset.key, one]));
+  for (const [key, one] of known) if (!wanted.has(key)) one.remove();
+  parts.forEach((part, index) => {
+    const one = known.get(part.dataset.key) ?? part;
+    if (one !== part) become(one, part);
+    if (picture.children[index] !== one) picture.insertBefore(one, picture.children[index] ?? null);
+  });
+}
+
+function become(one, other) {
+  if (one.nodeType === Node.TEXT_NODE) {
+    if (one.data !== other.data) one.data = other.data;
+    return;
+  }
+  for (const { name, value } of other.attributes) if (name !== "tabindex" && one.getAttribute(name) !== value) one.setAttribute(name, value);
+  if (one.childNodes.length !== other.childNodes.length) one.replaceChildren(...other.childNodes);
+  else one.childNodes.forEach((child, index) => become(child, other.childNodes[index]));
+}
+
 // Arrow keys move between the focusable parts of a picture; only one of them is a stop of the Tab key.
 export function roving(picture, selector) {
   const parts = () => [...picture.querySelectorAll(selector)];

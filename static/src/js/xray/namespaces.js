@@ -1,5 +1,5 @@
 // Namespaces as boxes in the colour of their type; a chosen one says who is in it and how to get in.
-import { fillTable, html, roving, svg } from "./draw.js";
+import { fillTable, html, redraw, roving, svg } from "./draw.js";
 import { enterCommand, list } from "./document.js";
 
 const BOX = { width: 172, height: 44, gap: 10 };
@@ -25,7 +25,6 @@ export class Namespaces {
 
   show(facts) {
     this.facts = facts;
-    const focused = document.activeElement?.closest?.("[data-space]")?.dataset.space;
     const width = Math.max(320, this.picture.parentElement.clientWidth);
     const perRow = Math.max(1, Math.floor((width - LABEL) / (BOX.width + BOX.gap)));
     const spaces = list(facts.namespaces);
@@ -34,19 +33,18 @@ export class Namespaces {
     for (const type of TYPES) {
       const mine = this.inOrder(spaces.filter((space) => space.type === type));
       if (!mine.length) continue;
-      parts.push(svg("text", { class: `lane ns-${type}`, x: 0, y: y + 27 }, type));
+      parts.push(svg("text", { class: `lane ns-${type}`, "data-key": type, x: 0, y: y + 27 }, type));
       mine.forEach((space, index) => {
         const x = LABEL + (index % perRow) * (BOX.width + BOX.gap);
         parts.push(this.box(space, x, y + Math.floor(index / perRow) * (BOX.height + BOX.gap)));
       });
       y += Math.ceil(mine.length / perRow) * (BOX.height + BOX.gap) + 4;
     }
-    this.picture.replaceChildren(...parts);
+    redraw(this.picture, parts);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${y}`);
     this.picture.setAttribute("height", y);
     this.seen = new Set(Object.keys(facts.namespaces ?? {}));
     this.refreshStops();
-    if (focused) this.picture.querySelector(`[data-space="${CSS.escape(focused)}"]`)?.focus();
     fillTable(this.table, spaces.map((space) => ({ key: `${space.type}:${space.id}`, type: space.type, cells: [
       space.type, space.id, this.belongs(space), space.parent || "–", space.members.length, space.kept.join(", "), space.hostname] })));
     this.tell();
@@ -66,7 +64,7 @@ export class Namespaces {
     const key = `${space.type}:${space.id}`;
     const isNew = this.seen && !this.seen.has(key);
     const note = space.members.length ? `${space.members.length} ${this.words.members}` : this.words.empty;
-    return svg("g", { class: `space ns-${space.type}${isNew ? " new" : ""}${space.is_host ? " host" : ""}`, "data-space": key, role: "button", tabindex: -1,
+    return svg("g", { class: `space ns-${space.type}${isNew ? " new" : ""}${space.is_host ? " host" : ""}`, "data-key": key, "data-space": key, role: "button", tabindex: -1,
       "aria-pressed": String(this.chosen === key), transform: `translate(${x} ${y})` },
     svg("rect", { width: BOX.width, height: BOX.height, rx: 8 }),
     svg("text", { x: 10, y: 19, class: "id" }, `${space.level ? "↳ " : ""}${space.type}:[${space.id}]`), " ",
@@ -81,13 +79,13 @@ export class Namespaces {
 
   tell() {
     const space = this.facts.namespaces?.[this.chosen];
-    const text = space ? JSON.stringify(space) : "";
+    const members = (space?.members ?? []).map((pid) => this.facts.processes?.[pid]).filter(Boolean);
+    const text = space ? JSON.stringify([space, members.map(({ comm, pid_sandbox }) => [comm, pid_sandbox])]) : "";
     if (this.told === text) return;
     this.told = text;
     this.detail.hidden = !space;
     if (!space) return;
     const command = space.is_host ? "" : enterCommand(space, this.facts);
-    const members = space.members.map((pid) => this.facts.processes?.[pid]).filter(Boolean);
     this.detail.replaceChildren(
       html("h4", { class: `ns-${space.type}` }, `${space.type}:[${space.id}]`, space.hostname ? ` · ${space.hostname}` : ""),
       html("ul", {}, ...members.slice(0, 40).map((one) => html("li", {}, html("code", {}, String(one.pid_sandbox)),
