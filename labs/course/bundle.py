@@ -1,6 +1,6 @@
 """Publishing a lab: a folder named by the digest of what is in it, which worker hosts read.
 
-    <out>/<digest>/lab.json, checks/..., the set-up scripts
+    <out>/<digest>/lab.json, checks/..., checks/course/..., the set-up scripts
 
 The digest is sha256 over the sorted lines "<path>\\0<sha256 of the file>\\n"; runtime_agent.content verifies it.
 """
@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from labs.course import shared_checks
 from labs.course.loader import Lesson
 
 
@@ -46,6 +47,7 @@ def files_of(lesson: Lesson) -> dict[str, bytes]:
     names = [path.relative_to(lesson.path).as_posix() for path in checks] + [
         *lesson.lab["setup"].values(), *lesson.lab["resume"].values()]
     files = {name: (lesson.path / name).read_bytes() for name in names}
+    files |= {name: path.read_bytes() for name, path in shared_checks.used_by(lesson.path).items()}
     files["lab.json"] = json.dumps(lesson.lab, separators=(",", ":")).encode()
     return files
 

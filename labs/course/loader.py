@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labs.course import shared_checks
 from labs.course.findings import Finding, Findings, nearest
 from labs.course.lab_yaml import LabFile
 from labs.course.lesson_md import LessonFile, Parsed
@@ -73,7 +74,7 @@ def load_course(folder: Path) -> tuple[Course | None, list[Finding]]:
         module, found = _load_module(module_folder, course)
         course.modules.append(module)
         findings += found
-    return course, sorted(findings)
+    return course, sorted([*findings, *shared_checks.findings_of_course(folder)])
 
 
 def _load_module(folder: Path, course: Course) -> tuple[Module, list[Finding]]:
@@ -103,7 +104,7 @@ def load_lesson(folder: Path, course: str, claims: list[str] | None) -> tuple[Le
     if (folder / "lab.yaml").is_file():
         file = LabFile(folder)
         lab = file.document()
-        findings = [*findings, *file.findings, *(_cross_check(text, file, lab) if lab else [])]
+        findings = [*findings, *file.findings, *shared_checks.findings_of_lesson(folder), *(_cross_check(text, file, lab) if lab else [])]
         if len(lab.get("machines", {})) > 1:
             _name_machines([parsed.document, parsed.solutions], next(iter(lab["machines"])))
         lab = {"format": 1, "course": course, "lesson": slug_of(folder), **lab, "solutions": parsed.solutions,

@@ -278,3 +278,38 @@ def test_a_measurement_may_come_from_the_facts(facts, said):
         assert (found["label"], found["command"], found["facts"], said) == ("What it uses", "cat usage", facts, "")
     except ContainerError as error:
         assert said and said in str(error)
+
+
+@pytest.fixture
+def shared(course, lesson) -> Path:
+    """The course's checks: one file takes in another, a third is nobody's; the lesson's script uses the first."""
+    folder = course / "checks"
+    folder.mkdir()
+    (folder / "a.sh").write_text(". /.bulkhead/checks/course/b.sh\n")
+    (folder / "b.sh").write_text("name_of() {\n    cat /proc/$1/comm\n}\n")
+    (folder / "c.sh").write_text("true\n")
+    (lesson / "checks" / "seen.sh").write_text(". /.bulkhead/checks/course/a.sh\ntrue\n")
+    return folder
+
+
+def test_a_lab_carries_those_of_the_courses_checks_that_it_uses(shared, course):
+    found, wrong = loader.load_course(course)
+    assert wrong == []
+    files = bundle.files_of(found.modules[0].lessons[0])
+    assert sorted(name for name in files if "course" in name) == ["checks/course/a.sh", "checks/course/b.sh"]
+
+
+@pytest.mark.parametrize(("script", "where"), [
+    ("true\n. /.bulkhead/checks/course/d.sh\n", ("seen.sh", 2, "no-file")),
+    (". /.bulkhead/checks/lib.sh\n", ("seen.sh", 1, "no-file")),
+    ("# Ours.\nname_of() {\n    cat /proc/$1/comm\n}\n", ("seen.sh", 2, "copy")),
+])
+def test_a_script_that_uses_what_is_not_there_or_copies_what_is_is_named(shared, course, lesson, script, where):
+    (lesson / "checks" / "seen.sh").write_text(script)
+    assert findings(course) == [where]
+
+
+def test_the_courses_own_checks_are_judged_too(shared, course):
+    (shared / "b.sh").write_text(". /.bulkhead/checks/course/seen.sh\n")
+    assert findings(course) == [("b.sh", 1, "no-file")]
+    assert len(loader.load_course(course)[0].modules[0].lessons) == 1

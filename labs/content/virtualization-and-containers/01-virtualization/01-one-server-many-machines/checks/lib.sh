@@ -1,4 +1,5 @@
 # The machines m1 to m4, by their processes: each has the file etc/machine in its root. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 OUTSIDE=$(readlink /proc/1/ns/pid)
 
 machine_of() {
@@ -11,23 +12,10 @@ processes_of() {
     done
 }
 
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
 service_of() {
     for pid in $(processes_of "$1"); do
         [ "$(name_of "$pid")" = httpd ] && echo "$pid" && return
     done
-}
-
-rss_kib() {
-    awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status" 2>/dev/null
-}
-
-# Field n of /proc/pid/stat, counted behind the name, which may hold blanks: state is 1, utime 12, niceness 17.
-stat_field() {
-    sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f "$2"
 }
 
 # The process of machine m1 that has used the most processor time and still runs, if it is a second or more.

@@ -1,13 +1,5 @@
 # What the kernel says of processes. Sourced by the checks.
-
-# Of /proc/pid/stat, behind the name, which may hold blanks: state is 1, user time 12, system time 13.
-stat_field() {
-    sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f "$2"
-}
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
+. /.bulkhead/checks/course/process.sh
 
 # Every process that has used at least a second: "user system pid name", in hundredths of a second. PID 1 and shells
 # that only wait fall out by themselves.

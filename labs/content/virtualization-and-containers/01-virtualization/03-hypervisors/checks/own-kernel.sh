@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 file=/root/guest.kernel
 [ -s $file ] || { echo "not yet because $file does not exist or is empty"; exit 1; }
 given=$(tr -d ' \n\r\t' < $file)

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running two
 pid=$(qemu_of two)
 cpus=$(processors_of "$pid")

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 pid=$(qemu_of two)
 if [ "$pid" ]; then
     echo "not yet because process $pid, the machine two, lives"

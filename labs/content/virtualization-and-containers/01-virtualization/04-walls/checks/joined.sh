@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 if [ ! -s /root/joined ]; then
     need_running left
     need_running right

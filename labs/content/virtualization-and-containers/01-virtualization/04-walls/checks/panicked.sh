@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 if ! grep -q 'end Kernel panic' /run/vm/one/console 2>/dev/null; then
     need_running one
     echo "not yet because the kernel of the machine one lives: nothing about a panic on its console"

@@ -1,6 +1,6 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
-[ "$(container_pid)" ] || { echo "not yet because the container does not run: crun run in /root/box"; exit 1; }
+[ "$(container_with etc/machine)" ] || { echo "not yet because the container does not run: crun run in /root/box"; exit 1; }
 [ -s /root/kernels ] || { echo "not yet because /root/kernels does not exist or is empty"; exit 1; }
 host=$(uname -r)
 guest=$(cat /opt/vm/release)

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
 pid=$(qemu_of one)
 if [ "$(option_of "$pid" -m)" != 128M ]; then

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
 actual=$(ask one query-balloon actual)
 if [ -z "$actual" ]; then

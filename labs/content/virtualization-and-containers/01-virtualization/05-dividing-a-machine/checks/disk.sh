@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
 file=/root/extra.qcow2
 [ -f $file ] || { echo "not yet because $file does not exist"; exit 1; }

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
 threads=$(processors_of "$(qemu_of one)")
 if [ "$threads" -lt 2 ]; then

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 first=$(du -k /root/web-1.qcow2 2>/dev/null | cut -f 1)
 others=$(du -ck /root/web-2.qcow2 /root/web-3.qcow2 2>/dev/null | tail -n 1 | cut -f 1)
 if [ "${first:-0}" -lt 4096 ]; then

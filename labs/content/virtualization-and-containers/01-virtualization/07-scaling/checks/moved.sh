@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 if [ ! "$(qemu_of two)" ]; then
     echo "not yet because nobody waits: vm start two --incoming"
     exit 1

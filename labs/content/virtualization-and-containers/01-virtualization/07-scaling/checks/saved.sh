@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/vm.sh
 need_running one
 disk=$(option_of "$(qemu_of one)" -drive | sed -n 's/^file=\([^,]*\),.*/\1/p')
 [ "$disk" ] || { echo "not yet because the machine one has no disk to save to: start it with --disk /root/web-1.qcow2"; exit 1; }

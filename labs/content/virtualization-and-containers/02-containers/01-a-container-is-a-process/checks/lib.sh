@@ -1,4 +1,5 @@
 # Processes that live in the root filesystem of the bundle. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 HOST_PIDS=$(readlink /proc/1/ns/pid)
 
 in_box() {
@@ -14,16 +15,8 @@ contained() {
     done
 }
 
-inside_pid() {
-    awk '$1 == "NSpid:" { print $NF }' "/proc/$1/status" 2>/dev/null
-}
-
 first_pid() {
     for pid in $(contained); do
         [ "$(inside_pid "$pid")" = 1 ] && echo "$pid" && return
     done
-}
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
 }

@@ -1,16 +1,10 @@
 # Containers made of the bundles /root/app-1 and /root/app-2, as the host sees them. Sourced by the checks.
-HOST_PIDS=$(readlink /proc/1/ns/pid)
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
+. /.bulkhead/checks/course/process.sh
 
 # The first process of the container whose root filesystem has the file $1: number 1 in a pid namespace of its own.
 first_with() {
-    for folder in /proc/[0-9]*; do
-        pid=${folder#/proc/}
-        [ -e "$folder/root$1" ] && [ "$(readlink "$folder/ns/pid")" != "$HOST_PIDS" ] || continue
-        [ "$(awk '$1 == "NSpid:" { print $NF }' "$folder/status")" = 1 ] && echo "$pid" && return
+    for pid in $(elsewhere pid); do
+        [ -e "/proc/$pid/root$1" ] && [ "$(inside_pid "$pid")" = 1 ] && echo "$pid" && return
     done
 }
 

@@ -1,9 +1,6 @@
 # Processes that execute main.py, and which Python they are. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 HOST_PIDS=$(readlink /proc/1/ns/pid)
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
 
 # Processes that execute a main.py with python.
 programs() {

@@ -2,7 +2,7 @@
 for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
     [ -f "$folder/root/etc/box-release" ] || continue
-    if [ "$(mounts_of "$pid")" = "$HOST_MOUNTS" ]; then
+    if [ "$(ns_of "$pid" mnt)" = "$HOST_MOUNTS" ]; then
         reason="$(name_of "$pid") (pid $pid) has the box for its root and the host's table of mounts: that is chroot alone"
     # What joins the namespace gets the namespace's own root: with chroot that is still the host's tree.
     elif ! /bin/nsenter -t "$pid" -m /bin/cat /etc/box-release >/dev/null 2>&1; then

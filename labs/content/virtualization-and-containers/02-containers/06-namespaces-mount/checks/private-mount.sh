@@ -1,10 +1,10 @@
 . /.bulkhead/checks/lib.sh
-need_elsewhere
+need_elsewhere mnt "a mount namespace"
 if [ "$(type_at 1 /mnt)" ]; then
     echo "not yet because the host sees a $(type_at 1 /mnt) on /mnt: that mount ran in the host's namespace. Take it away with: umount /mnt"
     exit 1
 fi
-for pid in $(elsewhere); do
+for pid in $(elsewhere mnt); do
     seen=$(type_at "$pid" /mnt)
     [ "$seen" ] || continue
     found=$pid

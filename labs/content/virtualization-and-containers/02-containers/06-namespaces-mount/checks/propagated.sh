@@ -7,8 +7,8 @@ elif [ -z "$shared" ]; then
     echo "not yet because the mount on /srv/plug is private: mount --make-shared /srv/plug"
     exit 1
 fi
-need_elsewhere
-for pid in $(elsewhere); do
+need_elsewhere mnt "a mount namespace"
+for pid in $(elsewhere mnt); do
     peer=$(awk '$5 == "/srv/plug" { for (i = 7; $i != "-"; i++) if ($i ~ /^(shared|master):/) print $i }' "/proc/$pid/mountinfo" 2>/dev/null)
     [ "$peer" ] || continue
     found=$pid

@@ -1,18 +1,6 @@
 # Processes and network namespaces as the host sees them. Sourced by the checks. Only our own busybox is used.
+. /.bulkhead/checks/course/process.sh
 HOST_NET=$(readlink /proc/1/ns/net)
-BUSYBOX=/.bulkhead/bin/busybox
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
-# Living processes that are not in the host's network.
-elsewhere() {
-    for folder in /proc/[0-9]*; do
-        net=$(readlink "$folder/ns/net" 2>/dev/null)
-        [ "$net" ] && [ "$net" != "$HOST_NET" ] && echo "${folder#/proc/}"
-    done
-}
 
 # Run a program of ours in the namespace called $1; "host" is this one.
 in_net() {

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-for pid in $(elsewhere); do
+for pid in $(elsewhere net); do
     if $BUSYBOX nsenter -t "$pid" -n $BUSYBOX ip -o link show dev lo | grep -q 'LOOPBACK,UP'; then
         echo "$(name_of "$pid") (pid $pid) is in $(readlink "/proc/$pid/ns/net"), and its lo is up"
         exit 0

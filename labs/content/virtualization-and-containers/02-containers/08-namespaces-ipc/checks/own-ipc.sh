@@ -1,8 +1,8 @@
 . /.bulkhead/checks/lib.sh
-need_elsewhere
-for pid in $(elsewhere); do
+need_elsewhere ipc "an IPC namespace"
+for pid in $(elsewhere ipc); do
     if [ "$(seen_by "$pid" /proc/sysvipc/shm | segments 2097152)" -gt 0 ]; then
-        echo "$(ipc_of "$pid") of $(name_of "$pid") (pid $pid) holds a segment of 2 MiB; the host does not see it"
+        echo "$(ns_of "$pid" ipc) of $(name_of "$pid") (pid $pid) holds a segment of 2 MiB; the host does not see it"
         exit 0
     fi
     last=$pid

@@ -1,10 +1,5 @@
-# Processes and their maps as the host sees them. Sourced by the checks.
-# The links in /proc/<pid>/ns of another user's process are closed to us (they need CAP_SYS_PTRACE); the maps are not.
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
 # The process's user number as the host counts: the second field is the effective one (proc(5)).
+. /.bulkhead/checks/course/process.sh
 uid_of() {
     awk '$1 == "Uid:" { print $3 }' "/proc/$1/status" 2>/dev/null
 }

@@ -1,15 +1,15 @@
 . /.bulkhead/checks/lib.sh
 for first in $(crew); do
     for second in $(crew); do
-        [ "$first" != "$second" ] && [ "$(cgroups_of "$first")" = "$(cgroups_of "$second")" ] || continue
-        [ "$(cgroups_of "$(parent_of "$second")")" != "$(cgroups_of "$second")" ] || continue
-        [ "$(cgroups_of "$(parent_of "$first")")" != "$(cgroups_of "$first")" ] || continue
-        echo "$(name_of "$second") (pid $second) shares $(cgroups_of "$second") and the group /ship with $(name_of "$first") (pid $first)"
+        [ "$first" != "$second" ] && [ "$(ns_of "$first" cgroup)" = "$(ns_of "$second" cgroup)" ] || continue
+        [ "$(ns_of "$(parent_of "$second")" cgroup)" != "$(ns_of "$second" cgroup)" ] || continue
+        [ "$(ns_of "$(parent_of "$first")" cgroup)" != "$(ns_of "$first" cgroup)" ] || continue
+        echo "$(name_of "$second") (pid $second) shares $(ns_of "$second" cgroup) and the group /ship with $(name_of "$first") (pid $first)"
         exit 0
     done
     member=$first
 done
-for pid in $(elsewhere); do
+for pid in $(elsewhere cgroup); do
     [ "$member" ] && [ "$(group_of "$pid")" != /ship ] && [ "$(group_seen "$pid" "$pid")" != / ] &&
         reason="$(name_of "$pid") (pid $pid) joined the namespace and was not moved: it reads $(group_seen "$pid" "$pid")"
 done

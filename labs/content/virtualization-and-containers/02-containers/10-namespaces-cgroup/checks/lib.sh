@@ -1,6 +1,6 @@
 # Processes, their groups and their cgroup namespaces as the host sees them. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 HOST_CGROUPS=$(readlink /proc/1/ns/cgroup)
-BUSYBOX=/.bulkhead/bin/busybox
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     TREE=/sys/fs/cgroup
     LINE='^0:'
@@ -8,18 +8,6 @@ else
     TREE=/sys/fs/cgroup/memory
     LINE=':memory:'
 fi
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
-cgroups_of() {
-    readlink "/proc/$1/ns/cgroup" 2>/dev/null
-}
-
-parent_of() {
-    awk '$1 == "PPid:" { print $2 }' "/proc/$1/status" 2>/dev/null
-}
 
 # The path of the group of process $1 as we see it.
 group_of() {
@@ -32,18 +20,9 @@ group_seen() {
     /usr/bin/nsenter --target "$2" --cgroup $BUSYBOX grep "$LINE" "/proc/$1/cgroup" 2>/dev/null | cut -d: -f3
 }
 
-# Living processes that are not in the host's cgroup namespace.
-elsewhere() {
-    for folder in /proc/[0-9]*; do
-        pid=${folder#/proc/}
-        cgroups=$(cgroups_of "$pid")
-        [ "$cgroups" ] && [ "$cgroups" != "$HOST_CGROUPS" ] && echo "$pid"
-    done
-}
-
 # Those of them that are in ship, and see it as their top.
 crew() {
-    for pid in $(elsewhere); do
+    for pid in $(elsewhere cgroup); do
         [ "$(group_of "$pid")" = /ship ] && [ "$(group_seen "$pid" "$pid")" = / ] && echo "$pid"
     done
 }

@@ -7,7 +7,7 @@ for pid in $(crew); do
     echo "$(name_of "$pid") (pid $pid) is in $(group_of "$pid"), and reads $(group_seen "$pid" "$pid")"
     exit 0
 done
-for pid in $(elsewhere); do
+for pid in $(elsewhere cgroup); do
     if [ "$(group_of "$pid")" = /ship ]; then
         reason="$(name_of "$pid") (pid $pid) still reads $(group_seen "$pid" "$pid"): its namespace is older than its move. Move first"
     else

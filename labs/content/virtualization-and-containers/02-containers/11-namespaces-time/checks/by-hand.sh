@@ -1,6 +1,6 @@
 . /.bulkhead/checks/lib.sh
-[ "$(elsewhere)" ] || complain
-for pid in $(elsewhere); do
+[ "$(elsewhere time)" ] || complain
+for pid in $(elsewhere time); do
     [ "$(offset "$pid" boottime)" = 864000 ] && continue
     seconds=$(offset "$pid" monotonic)
     if [ "$seconds" = 3600 ] && [ "$(offset "$pid" boottime)" = 0 ]; then

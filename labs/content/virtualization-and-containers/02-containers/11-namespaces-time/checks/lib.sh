@@ -1,29 +1,13 @@
 # Processes and time namespaces as the host sees them. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 HOST_TIME=$(readlink /proc/1/ns/time)
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
-time_of() {
-    readlink "/proc/$1/ns/time" 2>/dev/null
-}
-
-# Living processes that are not in the host's time namespace.
-elsewhere() {
-    for folder in /proc/[0-9]*; do
-        pid=${folder#/proc/}
-        time=$(time_of "$pid")
-        [ "$time" ] && [ "$time" != "$HOST_TIME" ] && echo "$pid"
-    done
-}
 
 # Processes that made a time namespace for their children and did not go in.
 waiting() {
     for folder in /proc/[0-9]*; do
         pid=${folder#/proc/}
         children=$(readlink "$folder/ns/time_for_children" 2>/dev/null)
-        [ "$children" ] && [ "$children" != "$HOST_TIME" ] && [ "$(time_of "$pid")" = "$HOST_TIME" ] && echo "$pid"
+        [ "$children" ] && [ "$children" != "$HOST_TIME" ] && [ "$(ns_of "$pid" time)" = "$HOST_TIME" ] && echo "$pid"
     done
 }
 

@@ -1,6 +1,6 @@
 . /.bulkhead/checks/lib.sh
-[ "$(elsewhere)" ] || complain
-for pid in $(elsewhere); do
+[ "$(elsewhere time)" ] || complain
+for pid in $(elsewhere time); do
     seconds=$(offset "$pid" boottime)
     if [ "$seconds" = 864000 ]; then
         echo "for $(name_of "$pid") (pid $pid) the system is up for $(($(cut -d. -f1 /proc/uptime) + $seconds)) seconds, for the host $(cut -d. -f1 /proc/uptime)"

@@ -1,4 +1,6 @@
 # Groups of the cpu controller, on cgroup version 1 or 2 under one vocabulary. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
+. /.bulkhead/checks/course/cgroup.sh
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     TREE=/sys/fs/cgroup
     BACK=/sys/fs/cgroup/rest
@@ -6,15 +8,6 @@ else
     TREE=/sys/fs/cgroup/cpu
     BACK=$TREE
 fi
-
-need_group() {
-    [ -d "$TREE/$1" ] && return
-    for other in /sys/fs/cgroup/*/"$1"; do
-        [ -d "$other" ] && echo "not yet because $other belongs to another controller; the groups of cpu are in $TREE" && exit 1
-    done
-    echo "not yet because there is no group $TREE/$1"
-    exit 1
-}
 
 # The quota of a group in percent of a CPU, or "none".
 quota_of() {
@@ -32,10 +25,6 @@ weight_of() {
 
 throttled() {
     awk '$1 == "nr_throttled" { print $2 }' "$TREE/$1/cpu.stat"
-}
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
 }
 
 members() {

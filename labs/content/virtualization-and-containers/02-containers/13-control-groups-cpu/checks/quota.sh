@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group slow
+need_group cpu slow
 quota=$(quota_of slow)
 case $quota in
     20) echo "the group slow may use 20 % of a CPU"; exit 0 ;;

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group slow
+need_group cpu slow
 quota=$(quota_of slow)
 if [ "$quota" != 50 ]; then
     echo "not yet because the quota of slow is $quota, not 50 %"

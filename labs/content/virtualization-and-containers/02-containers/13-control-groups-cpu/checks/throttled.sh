@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group slow
+need_group cpu slow
 for pid in $(members slow); do
     if [ "$(name_of "$pid")" != bash ]; then
         worker=$pid

@@ -1,6 +1,6 @@
 . /.bulkhead/checks/lib.sh
-need_group one
-need_group three
+need_group cpu one
+need_group cpu three
 one=$(weight_of one)
 three=$(weight_of three)
 if [ "$three" != $(($one * 3)) ]; then

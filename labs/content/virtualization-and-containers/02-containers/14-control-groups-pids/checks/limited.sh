@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group few
+need_group pids few
 limit=$(cat $TREE/few/pids.max)
 case $limit in
     10) echo "the group few has room for 10 tasks, and holds $(cat $TREE/few/pids.current)"; exit 0 ;;

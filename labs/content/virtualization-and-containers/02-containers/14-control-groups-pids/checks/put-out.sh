@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group few
+need_group pids few
 left=$(cat $TREE/few/pids.current)
 if [ "$(refusals few)" -lt 50 ]; then
     echo "not yet because in the group few, forks refused so far: $(refusals few)"

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group few
+need_group pids few
 if [ "$(refusals few)" -gt 0 ]; then
     echo "forks refused in the group few: $(refusals few)"
     exit 0

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group threads
+need_group pids threads
 processes=$(wc -l < $TREE/threads/cgroup.procs)
 tasks=$(cat $TREE/threads/pids.current)
 if [ "$processes" = 1 ] && [ "$tasks" -ge 5 ]; then

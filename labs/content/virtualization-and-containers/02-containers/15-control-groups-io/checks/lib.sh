@@ -1,17 +1,8 @@
 # The group slow of the io controller, on cgroup version 1 or 2 under one vocabulary. Sourced by the checks.
+. /.bulkhead/checks/course/cgroup.sh
 MIB=1048576
 DEVICE=$(awk '$5 == "/disk" { device = $3 } END { print device }' /proc/self/mountinfo)
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then TREE=/sys/fs/cgroup; else TREE=/sys/fs/cgroup/blkio; fi
-GROUP=$TREE/slow
-
-need_group() {
-    [ -d "$GROUP" ] && return
-    for other in /sys/fs/cgroup/*/slow; do
-        [ -d "$other" ] && echo "not yet because $other belongs to another controller; the groups of disks are in $TREE" && exit 1
-    done
-    echo "not yet because there is no group $GROUP"
-    exit 1
-}
+GROUP=$(groups_of blkio)/slow
 
 # The limit $1 (wbps, rbps, wiops) of the disk, or "none".
 limit_of() {

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group
+need_group blkio slow
 limit=$(limit_of wbps)
 if [ "$limit" = $MIB ]; then
     echo "slow may write $limit bytes per second to $DEVICE"

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group
+need_group blkio slow
 limit=$(limit_of wiops)
 bytes=$(bill_of wbytes)
 operations=$(bill_of wios)

@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group
+need_group blkio slow
 limit=$(limit_of rbps)
 bytes=$(bill_of rbytes)
 if [ "$limit" = none ]; then

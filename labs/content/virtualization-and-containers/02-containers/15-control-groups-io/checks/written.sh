@@ -1,5 +1,5 @@
 . /.bulkhead/checks/lib.sh
-need_group
+need_group blkio slow
 bytes=$(bill_of wbytes)
 if [ "$bytes" -ge $((2 * $MIB)) ]; then
     echo "written to $DEVICE by the group slow: $bytes bytes"

@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/docker.sh
 need_daemon
 cd /root/certs || exit 1
 ask() {

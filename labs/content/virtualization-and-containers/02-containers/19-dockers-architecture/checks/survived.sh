@@ -1,4 +1,4 @@
-. /.bulkhead/checks/lib.sh
+. /.bulkhead/checks/course/docker.sh
 # Field 22 of stat is the start time, counted behind the name in brackets (proc(5)).
 started() {
     sed 's/.*) //' "/proc/$1/stat" | awk '{ print $20 }'

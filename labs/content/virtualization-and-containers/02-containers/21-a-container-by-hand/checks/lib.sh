@@ -1,16 +1,8 @@
 # The rungs of the ladder, each as a question to the kernel about one process. Sourced by the checks.
-BUSYBOX=/.bulkhead/bin/busybox
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
+. /.bulkhead/checks/course/process.sh
 
 is_own() {
     [ "$(readlink "/proc/$1/ns/$2")" != "$(readlink "/proc/1/ns/$2")" ]
-}
-
-inside_pid() {
-    awk '$1 == "NSpid:" { print $NF }' "/proc/$1/status" 2>/dev/null
 }
 
 # The filesystem on the process's /: its type.

@@ -1,14 +1,6 @@
 # The LXC container box, by its files and by what the kernel says about its processes. Sourced by the checks.
-BUSYBOX=/.bulkhead/bin/busybox
+. /.bulkhead/checks/course/process.sh
 BOX=/var/lib/lxc/box
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
-parent_of() {
-    awk '$1 == "PPid:" { print $2 }' "/proc/$1/status" 2>/dev/null
-}
 
 # Its first process: number 1 in a pid namespace of its own, child of the monitor that LXC names after the container.
 first_process() {

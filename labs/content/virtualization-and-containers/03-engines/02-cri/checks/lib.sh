@@ -1,15 +1,7 @@
 # Pods and containers made over CRI, by the bundles in which containerd describes them to runc, and by what the kernel
 # says about their processes. Sourced by the checks.
-BUSYBOX=/.bulkhead/bin/busybox
+. /.bulkhead/checks/course/process.sh
 TASKS=/run/containerd/io.containerd.runtime.v2.task/k8s.io
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
-
-ns_of() {
-    readlink "/proc/$1/ns/$2" 2>/dev/null
-}
 
 # The annotation $2 of the bundle in the folder $1 (io.kubernetes.cri.$2).
 noted() {

@@ -1,10 +1,7 @@
 # Podman's containers, by the files of its store and by what the kernel says about their processes. Sourced by the checks.
+. /.bulkhead/checks/course/process.sh
 STORE=/var/lib/containers/storage
 RUN=/run/containers/storage/overlay-containers
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
 
 # The id of the container called $1.
 id_of() {
@@ -26,12 +23,4 @@ need_running() {
     [ "$pid" ] && [ -d "/proc/$pid/root/" ] && return
     echo "not yet because the container $1 exists, and is not running: podman logs $1 tells why; podman rm $1 takes it away"
     exit 1
-}
-
-parent_of() {
-    awk '$1 == "PPid:" { print $2 }' "/proc/$1/status" 2>/dev/null
-}
-
-ns_of() {
-    readlink "/proc/$1/ns/$2" 2>/dev/null
 }

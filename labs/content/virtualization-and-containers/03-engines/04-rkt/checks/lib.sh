@@ -1,5 +1,5 @@
 # An App Container Image, rkt's folders, and what the kernel says about processes below them. Sourced by the checks.
-BUSYBOX=/.bulkhead/bin/busybox
+. /.bulkhead/checks/course/process.sh
 ACI=/root/web.aci
 RKT=/var/lib/rkt
 
@@ -29,8 +29,4 @@ processes_of() {
             */opt/stage2/$1/rootfs) echo "${folder#/proc/}" ;;
         esac
     done
-}
-
-ns_of() {
-    $BUSYBOX readlink "/proc/$1/ns/$2" 2>/dev/null
 }

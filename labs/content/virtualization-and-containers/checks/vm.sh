@@ -1,4 +1,5 @@
-# Virtual machines by their QEMU processes and monitors, as the kernel and QEMU show them. Sourced by the checks.
+# Virtual machines by their QEMU processes and monitors, as the kernel and QEMU show them. Sourced by checks.
+. /.bulkhead/checks/course/process.sh
 
 # The process that runs the machine $1, if it lives.
 qemu_of() {
@@ -18,13 +19,9 @@ processors_of() {
     cat "/proc/$1"/task/*/comm 2>/dev/null | grep -c '^CPU [0-9]*/TCG'
 }
 
-rss_mib() {
-    awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$1/status" 2>/dev/null
-}
-
 # What QEMU says: the machine, a QMP command, and the fields of the answer to print, each on a line.
 ask() {
-    /usr/bin/python3 -I /.bulkhead/checks/ask.py "$@" 2>/dev/null
+    /usr/bin/python3 -I /.bulkhead/checks/course/ask.py "$@" 2>/dev/null
 }
 
 need_running() {
@@ -39,12 +36,4 @@ need_running() {
 
 has_prompt() {
     grep -qF 'guest# ' "/run/vm/$1/console" 2>/dev/null
-}
-
-# A process of the container, which has the file etc/machine in its root and process numbers of its own.
-container_pid() {
-    for folder in /proc/[0-9]*; do
-        [ "$(readlink "$folder/ns/pid")" != "$(readlink /proc/1/ns/pid)" ] && [ -f "$folder/root/etc/machine" ] &&
-            echo "${folder#/proc/}"
-    done | head -n 1
 }

@@ -1,11 +1,7 @@
 # Docker's containers, by what the daemon has written down and what the kernel says about their processes.
-# Sourced by the checks. No client is needed, and none is trusted.
-BUSYBOX=/.bulkhead/bin/busybox
+# Sourced by checks. No client is needed, and none is trusted.
+. /.bulkhead/checks/course/process.sh
 RECORDS=/var/lib/docker/containers
-
-name_of() {
-    cat "/proc/$1/comm" 2>/dev/null
-}
 
 # The folder of the container called $1.
 record_of() {
@@ -17,7 +13,6 @@ record_of() {
 pid_of() {
     sed -n 's/.*"State":{[^}]*"Pid":\([0-9]*\).*/\1/p' "$(record_of "$1")/config.v2.json" 2>/dev/null
 }
-
 
 need_daemon() {
     [ -S /run/docker.sock ] && [ -d "/proc/$(cat /run/docker.pid 2>/dev/null)/fd" ] && return
