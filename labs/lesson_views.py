@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from labs import lesson_page, sessions
+from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from labs.previews import access
 
@@ -84,12 +85,12 @@ def answer(request: HttpRequest, course: str, module: str, lesson: str, block: s
     found = find(course, module, lesson)
     asked = block_of(found, block, "predict", "quiz")
     if asked["kind"] == "predict":
-        given = request.POST.get("answer", "")[:MAX_ANSWER_CHARS]
+        given = storable(request.POST.get("answer", "")[:MAX_ANSWER_CHARS])
         if given:
             Answer.objects.get_or_create(user=request.user, lesson=found, block=block, defaults={
                 "kind": "predict", "given": given, "correct": is_predicted(asked, given)})
     else:
-        given_all = {question["id"]: _given(request, question) for question in asked["questions"]}
+        given_all = {question["id"]: storable(_given(request, question)) for question in asked["questions"]}
         right = all(lesson_page.is_right(question, given_all[question["id"]]) for question in asked["questions"])
         Answer.objects.update_or_create(user=request.user, lesson=found, block=block, defaults={
             "kind": "quiz", "given": given_all, "correct": right})

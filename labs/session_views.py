@@ -110,7 +110,8 @@ def terminals(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if machine not in machines or session.state != LabSession.State.READY:
         return JsonResponse({"sentence": refusal("wrong-state")}, status=409)
     with transaction.atomic():
-        known = dict(Terminal.objects.select_for_update().filter(session=session).values_list("number", "state"))
+        LabSession.objects.select_for_update(no_key=True).get(pk=session.pk)  # or two requests find the same number free
+        known = dict(Terminal.objects.filter(session=session).values_list("number", "state"))
         again = [number for number in known if str(number) == request.POST.get("number")]
         free = again or [number for number in range(protocol.MAX_TERMINALS) if known.get(number, "closed") == "closed"]
         if not free:

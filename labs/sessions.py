@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -36,7 +37,8 @@ def start(user: Any, lesson: Lesson) -> LabSession:
     hosts = agent_client.living_hosts()
     try:
         with transaction.atomic():
-            active = LabSession.objects.select_for_update().filter(user=user, state__in=LabSession.ACTIVE)
+            lock_user(user)
+            active = LabSession.objects.filter(user=user, state__in=LabSession.ACTIVE)
             session = active.filter(lesson=lesson).first()
             if session:
                 return session
@@ -53,6 +55,11 @@ def start(user: Any, lesson: Lesson) -> LabSession:
     except IntegrityError:  # the other click was faster
         return LabSession.objects.get(user=user, lesson=lesson, state__in=LabSession.ACTIVE)
     return session
+
+
+def lock_user(user: Any) -> None:
+    """One at a time: a count of the user's sessions holds until the commit, those that are only being made included."""
+    get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def extend(session_id: Any) -> LabSession:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.lab import images, programs, services
+from deploy.lab import images, postgres, programs, services
 from deploy.lab.places import Places, SetupError, find, is_root
 from deploy.lab.up import check_and_prepare
 
@@ -65,11 +65,19 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
 
     return [
         Stage("unit", pytest("tests/web tests/agent tests/docs tests/deploy", "-n", "auto", "--dist", "loadfile")),
+        Stage("postgres", lambda: on_postgres(places, ["-n", "auto", "--dist", "loadfile", *rest])),
         Stage("frontend", lambda: front_end(places)),
         Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
         Stage("labs", lambda: check(places, []), needs_root=True),
         Stage("browser", pytest("tests/browser"), needs_root=True)]
+
+
+def on_postgres(places: Places, arguments: list[str]) -> tuple[int, str]:
+    """The site's tests once more, on a PostgreSQL that lives as long as they do."""
+    with postgres.running() as url:
+        return python(places, "-m", "pytest", "tests/web", "tests/deploy/test_restore.py", *arguments,
+                      environment={**test_environment(places), "BULKHEAD_DATABASE_URL": url})
 
 
 def python(places: Places, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:

@@ -19,6 +19,14 @@ LAB = {"limits": {"minutes": 60, "extend": 15, "idle": 30},
 HOSTS = {"h1": {"at": 0, "capacity": 6, "used": 0, "cgroup": 2, "runtime": "crun 1.8", "kernel": "6.1", "images": []}}
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings):
+    """SQLite in a file, as the site has it: one in memory knows neither the site's journal nor its locks."""
+    database = site.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
 @pytest.fixture(autouse=True)
 def on_its_own(settings):
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

@@ -90,6 +90,15 @@ def test_a_prediction_is_kept_as_first_given(as_alice, lesson, hosts):
     assert "Because of the mice." in page(as_alice, lesson)
 
 
+def test_an_answer_with_what_no_database_stores_is_no_accident(as_alice, lesson, hosts):
+    """PostgreSQL refuses NUL; a browser never sends it."""
+    for block, name in (("guess", "answer"), ("q", "q.one"), ("q", "q.two.o0")):
+        assert send(as_alice, lesson, f"answers/{block}", **{name: "o\x000"}).status_code == 302
+    assert "\x00" not in page(as_alice, lesson)
+    assert as_alice.get("/search/", {"q": "a\x00b"}).status_code == 200
+    assert send(as_alice, lesson, "sessions", resume="\x00").status_code in (302, 404)
+
+
 def test_a_quiz_gives_nothing_away_before_it_is_answered(as_alice, lesson, hosts):
     html = page(as_alice, lesson)
     assert "Yes." not in html
