@@ -25,7 +25,8 @@ from runtime_agent.ring import Ring
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import Terminal
 
-HELD_SECONDS = 2.0
+HELD_SECONDS = 10.0
+"""How long a program is held for pages of which nothing is heard, and how often the bridge looks."""
 GREET_SECONDS = 1.0
 """How long a new bridge leaves output in the kernel, so that viewers greet before a flood has left the ring."""
 EXIT_STATUS_SECONDS = 2.0

@@ -1,13 +1,15 @@
-"""The bridge's two connections to Redis: one that listens, one that publishes.
+"""A connection to Redis for pub/sub: the bridge and the site's terminal hub have two each, to listen and to publish.
 
 Written over hiredis' reader with asyncio's callbacks, because redis-py's asyncio layer costs a task and two loop turns
-for each key. Whatever can't be sent is dropped: the rings hold it, and viewers greet again.
+for each key. Whatever can't be sent is dropped: the rings hold it, and viewers greet again. The site imports this, so it
+knows nothing of the agent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
@@ -15,12 +17,22 @@ from urllib.parse import parse_qs, unquote, urlparse
 import hiredis
 
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+MAX_UNSENT_BYTES = 512 * 1024
+KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15000}
+"""A Redis whose host lost its power sends no word of its end (tcp(7); the last one in milliseconds)."""
 log = logging.getLogger(__name__)
 
 
 def pack(*words: bytes) -> bytes:
     """One command in RESP, https://redis.io/docs/latest/develop/reference/protocol-spec/ ."""
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    if connected.family != socket.AF_UNIX:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEP_ALIVE.items():
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class Connection(asyncio.Protocol):
@@ -59,6 +71,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport, self.reader, self.is_clogged = transport, hiredis.Reader(), False
+        transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
+        _keep_alive(transport.get_extra_info("socket"))
         if self.url.password:
             user = [unquote(self.url.username).encode()] if self.url.username else []
             self.send(b"AUTH", *user, unquote(self.url.password).encode())
@@ -67,9 +81,13 @@ class Connection(asyncio.Protocol):
             self.send(b"SELECT", database.encode())
         self.on_up(self)
 
+    @property
+    def is_up(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
     def send(self, *words: bytes) -> bool:
         """Send a command; False (and nothing sent) while there is no connection."""
-        if self.transport is None or self.transport.is_closing():
+        if not self.is_up:
             return False
         self.transport.write(pack(*words))
         return True

@@ -2,7 +2,8 @@
 
 Reading stops while the active viewer has more than a window unacknowledged; the kernel then slows the program down.
 Input never waits behind output: it has a queue of its own and the master is non-blocking. Everything runs as callbacks
-of one event loop, so nothing here needs a lock, and no key costs a task.
+of one event loop, so nothing here needs a lock, and no key costs a task. The active viewer is the page that typed last, or
+came last: it has the size, it is waited for, also a while after it went away, and it alone answers for the terminal.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime_agent import protocol
-from runtime_agent.osc import MarkScanner
+from runtime_agent.osc import MarkScanner, is_answer
 from runtime_agent.protocol import Frame
 from runtime_agent.ring import Ring
 
+LINGER_SECONDS = 10.0
+"""How long the page that is waited for is waited for after its goodbye: a line that was cut comes back."""
 READS_PER_TURN = 4
 MAX_VIEWERS = 64
 MAX_PENDING_BYTES = 256 * 1024
@@ -58,6 +61,7 @@ class Channel:
         self.marks = MarkScanner()
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
+        self.lingering: asyncio.TimerHandle | None = None
         self.is_waiting = is_waiting
         self.refused: dict[str, int] = {}
         self.loop = asyncio.get_running_loop()
@@ -119,21 +123,38 @@ class Channel:
             self.answer(viewer_id, protocol.encode(Frame.REPLAY, first, data=part))
             first += len(part)
         if not read_only:
-            self.active = viewer_id
+            self.activate(viewer_id)
             self.resize(rows, cols)
         self.steer()
 
+    def activate(self, viewer_id: int) -> None:
+        """Whoever was waited for after its goodbye has come back, or has a successor."""
+        if self.lingering:
+            self.lingering.cancel()
+            self.lingering = None
+            if viewer_id != self.active:
+                self.viewers.pop(self.active, None)
+        self.active = viewer_id
+
     def forget(self, viewer_id: int) -> None:
-        self.viewers.pop(viewer_id, None)
-        if self.active == viewer_id:
-            self.active = None
+        if viewer_id != self.active:
+            self.viewers.pop(viewer_id, None)
+        elif self.lingering is None:
+            self.lingering = self.loop.call_later(LINGER_SECONDS, self.drop_active)
+
+    def drop_active(self) -> None:
+        """Nobody is waited for now."""
+        if self.lingering:
+            self.lingering.cancel()
+            self.lingering = None
+        self.viewers.pop(self.active, None)
+        self.active = None
         self.steer()
 
     def forget_all(self) -> None:
         """Nobody listens on our channel: whoever is held for is gone without a word."""
         self.viewers.clear()
-        self.active = None
-        self.steer()
+        self.drop_active()
 
     def answer(self, viewer_id: int, frame: bytes) -> None:
         self.publish(protocol.address(viewer_id, frame))
@@ -153,16 +174,22 @@ class Channel:
         fresh = body[expected - offset:] if offset <= expected else b""
         if offset > expected:
             self.refuse("input-gap")
+        elif fresh and viewer_id not in self.queued and self.is_anothers_to_answer(viewer_id) and is_answer(fresh):
+            self.ring.note_received(viewer_id, expected + len(fresh))
         elif sum(len(chunk) for _, _, chunk in self.pending) + len(fresh) > MAX_PENDING_BYTES:
             self.refuse("input-overflow")
         elif fresh:
             self.queued[viewer_id] = expected + len(fresh)
             self.pending.append((viewer_id, expected, fresh))
-            self.active = viewer_id
+            self.activate(viewer_id)
             self.write_pending()
             self.steer()
             return
         self.acknowledge(viewer_id)
+
+    def is_anothers_to_answer(self, viewer_id: int) -> bool:
+        """Every page's xterm.js answers a program's question to the terminal; the program wants one answer."""
+        return self.active not in (None, viewer_id) and self.lingering is None
 
     def acknowledge(self, viewer_id: int) -> None:
         """Only what the PTY has taken: the rest is the page's to send again if we die."""
@@ -264,7 +291,7 @@ class Channel:
         if self.ended:
             return
         self.ended = True
-        self.steer()
+        self.drop_active()
         self.watch_writable(False)
         os.close(self.master)
         self.on_end(self)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from prometheus_client import Counter
 
 from labs import terminal_hub
@@ -27,10 +27,15 @@ MAX_OUTBOX_BYTES = 1024 * 1024
 """Eight windows: only a socket that takes nothing at all gets there."""
 log = logging.getLogger(__name__)
 refused = Counter("bulkhead_terminal_frames_refused_total", "Frames from pages that broke the protocol", ["reason"])
+Message = dict[str, Any]
 
 
-class TerminalConsumer(AsyncWebsocketConsumer):
-    """Frames are handled in the order in which they come, so keystrokes can't change places."""
+class TerminalConsumer:
+    """Frames are handled in the order in which they come, so keystrokes can't change places.
+
+    An ASGI application and not one of Channels' consumers: their dispatch costs each key two tasks and a visit to a
+    thread, and each socket a poll of Redis every five seconds for messages that a terminal never gets.
+    """
 
     terminal_id = ""
     viewer: terminal_hub.Viewer | None = None
@@ -39,8 +44,28 @@ class TerminalConsumer(AsyncWebsocketConsumer):
     is_closing = False
     is_watching = False
 
+    def __init__(self, scope: Message, send: Callable[[Message], Awaitable[None]]):
+        self.scope, self.send = scope, send
+
+    @classmethod
+    def as_asgi(cls) -> Callable[..., Awaitable[None]]:
+        async def application(scope: Message, receive: Callable[[], Awaitable[Message]],
+                              send: Callable[[Message], Awaitable[None]]) -> None:
+            await cls(scope, send).serve(receive)
+        return application
+
+    async def serve(self, receive: Callable[[], Awaitable[Message]]) -> None:
+        """Until the socket is closed, whoever closes it."""
+        try:
+            await self.connect()
+            while (message := await receive())["type"] != "websocket.disconnect":
+                if message["type"] == "websocket.receive":
+                    await self.receive(message.get("bytes"))
+        finally:
+            self.disconnect()
+
     async def connect(self) -> None:
-        await self.accept()  # before any refusal: a close code reaches the page only on an open socket
+        await self.send({"type": "websocket.accept"})  # before any refusal: a close code reaches the page only on an open socket
         if not self.scope["user"].is_authenticated:
             return await self.finish(protocol.CLOSE_SIGNED_OUT)
         arguments = self.scope["url_route"]["kwargs"]
@@ -62,31 +87,34 @@ class TerminalConsumer(AsyncWebsocketConsumer):
 
     async def finish(self, code: int) -> None:
         self.is_closing = True
-        await self.close(code)
+        await self.send({"type": "websocket.close", "code": code})
 
-    async def disconnect(self, code: int) -> None:
+    def disconnect(self) -> None:
         self.is_closing = True
         if self.impatience:
             self.impatience.cancel()
         if self.writer:
             self.writer.cancel()
         if self.viewer:
-            await terminal_hub.current().leave(self.viewer)
+            terminal_hub.current().leave(self.viewer)
 
     # --- page -> bridge -----------------------------------------------------------------------------------
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
+    async def receive(self, frame: bytes | None) -> None:
         if self.is_closing:
             return
         try:
-            kind, fields = self._judge(bytes_data)
+            kind, fields = self._judge(frame)
         except protocol.ProtocolError as error:
             await self.refuse(error.reason)
             return
         if kind is Frame.HELLO:
-            await self._greeted(fields)
-        elif not self.is_watching:
-            terminal_hub.current().publish(self.viewer, bytes_data)
+            self._greeted(fields)
+            return
+        if kind is Frame.ACK and self.cursor.acknowledge(fields[0]):
+            self._greet()
+        if not self.is_watching:
+            terminal_hub.current().publish(self.viewer, frame)
 
     def _judge(self, frame: bytes | None) -> tuple[Frame, tuple[int, ...]]:
         if frame is None:
@@ -110,7 +138,7 @@ class TerminalConsumer(AsyncWebsocketConsumer):
     def _refuse_later(self, reason: str) -> None:
         self.refusal = asyncio.ensure_future(self.refuse(reason))
 
-    async def _greeted(self, hello: tuple[int, ...]) -> None:
+    def _greeted(self, hello: tuple[int, ...]) -> None:
         """A page greets once it is open, and again when it misses something."""
         self.impatience.cancel()
         self.hello = hello
@@ -123,7 +151,7 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.outbox_bytes = 0
         self.writer = asyncio.ensure_future(self._write())
-        await terminal_hub.current().join(self.viewer)
+        terminal_hub.current().join(self.viewer)
 
     def _viewer_id(self, client: int) -> int:
         """A page names itself at random; bound to its user, so that nobody can pass for another's page."""
@@ -144,8 +172,10 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         frame, lacks_something = self.cursor.take(kind, fields, body, self.loop.time())
         if lacks_something:
             self._greet()
-        if frame is None or self.is_closing:
-            return
+        if frame is not None and not self.is_closing:
+            self._post(frame)
+
+    def _post(self, frame: bytes) -> None:
         self.outbox_bytes += len(frame)
         self.outbox.put_nowait(frame)
         if self.outbox_bytes > MAX_OUTBOX_BYTES:
@@ -157,5 +187,5 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         """One writer, so that frames leave in the order in which they came."""
         while True:
             frame = await self.outbox.get()
-            await self.send(bytes_data=frame)
+            await self.send({"type": "websocket.send", "bytes": frame})
             self.outbox_bytes -= len(frame)

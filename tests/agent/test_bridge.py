@@ -171,13 +171,73 @@ async def test_whoever_types_last_is_waited_for(stage):
     await quick.shows(printed(FLOOD))
 
 
-async def test_a_viewer_that_says_goodbye_is_not_waited_for(stage):
+async def test_a_viewer_that_says_goodbye_is_waited_for_a_while_and_no_longer(stage, monkeypatch):
+    monkeypatch.setattr(channel_module, "LINGER_SECONDS", 0.3)
     line, alice = stage.line(), await stage.page(acks=False)
     await alice.welcome()
     program = line.seq(FLOOD)
     await held(stage)
     await alice.put(Frame.BYE)
+    await until(lambda: stage.channel().lingering, what="the goodbye")
+    assert not stage.channel().reading
     await until(lambda: program.poll() == 0)
+    assert not stage.channel().viewers
+
+
+async def test_a_line_that_was_cut_for_a_moment_loses_nothing_of_a_flood(stage):
+    line, alice = stage.line(), await stage.page()
+    await alice.welcome()
+    line.seq(FLOOD)
+    await until(lambda: len(alice.seen) > WINDOW_BYTES)
+    await alice.put(Frame.BYE)
+    alice.acks = False
+    await held(stage)
+    alice.acks = True
+    await alice.greet()
+    await alice.shows(printed(FLOOD))
+    assert alice.of(Frame.SKIPPED) == [] and stage.channel().lingering is None
+
+
+async def test_whoever_takes_over_from_one_that_left_is_the_one_waited_for(stage):
+    line, alice, other = stage.line(), await stage.page(1), await stage.page(2)
+    await other.welcome()
+    await alice.welcome()
+    await alice.put(Frame.BYE)
+    await until(lambda: stage.channel().lingering, what="the goodbye")
+    await other.type(b"x")
+    await until(lambda: line.typed() == b"x")
+    assert (stage.channel().active, stage.channel().lingering, list(stage.channel().viewers)) == (2, None, [2])
+
+
+# --- who answers ------------------------------------------------------------------------------------------
+
+ANSWER = b"\x1b[?1;2c"
+
+
+async def test_of_two_pages_only_the_one_in_use_answers_for_the_terminal(stage):
+    line, alice, other = stage.line(), await stage.page(1), await stage.page(2)
+    await other.welcome()
+    await alice.welcome()
+    for page in (other, alice):
+        await page.type(ANSWER)
+        await until(lambda page=page: page.received() == len(ANSWER), what="its acknowledgement")
+    assert (line.typed(), stage.channel().active) == (ANSWER, 1)
+    await other.type(b"k")
+    for page in (alice, other):
+        await page.type(ANSWER)
+        await until(lambda page=page: page.received() == page.sent, what="its acknowledgement")
+    assert (line.typed(), stage.channel().active) == (b"k" + ANSWER, 2)
+
+
+async def test_a_page_left_alone_answers_at_once(stage):
+    line, alice, other = stage.line(), await stage.page(1), await stage.page(2)
+    await other.welcome()
+    await alice.welcome()
+    await alice.put(Frame.BYE)
+    await until(lambda: stage.channel().lingering, what="the goodbye")
+    await other.type(ANSWER)
+    await until(lambda: other.received() == len(ANSWER))
+    assert line.typed() == ANSWER
 
 
 async def test_a_viewer_whose_site_was_killed_is_not_waited_for(stage, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_agent.osc import COMMAND_DONE, MarkScanner
+from runtime_agent.osc import COMMAND_DONE, MarkScanner, is_answer
 
 
 def found_in(chunks):
@@ -40,3 +40,16 @@ def test_a_cut_stream_has_as_many_chunks_with_a_mark_as_marks_end_in(parts, cuts
     ends = [at + len(COMMAND_DONE) for at in range(len(stream)) if stream.startswith(COMMAND_DONE, at)]
     expected = [any(a < end <= b for end in ends) for a, b in zip(borders, borders[1:], strict=False)]
     assert found_in(chunks) == expected
+
+
+@pytest.mark.parametrize("text", [b"\x1b[?1;2c", b"\x1b[>0;276;0c", b"\x1b[0n", b"\x1b[24;80R", b"\x1b[8;24;80t",
+                                  b"\x1b[?2026;2$y", b"\x1b]10;rgb:ff/ff/ff\x07", b"\x1b]11;rgb:0/0/0\x1b\\",
+                                  b"\x1bP1$r0m\x1b\\", b"\x1b[0n\x1b[1;1R"])
+def test_what_a_terminal_says_by_itself_is_an_answer(text):
+    assert is_answer(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"a", b"\r", b"\x03", b"\x1b", b"\x1b[A", b"\x1b[3~", b"\x1b[1;5C", b"\x1bOP",
+                                  b"\x1b[200~pasted\x1b[201~", b"\x1b[0nx", b"x\x1b[0n", b"\x1b[?1;2", b"\x1b]10;open"])
+def test_what_a_person_types_is_none(text):
+    assert not is_answer(text)

@@ -168,8 +168,8 @@ async def test_two_pages_of_one_terminal_each_get_all_and_only_their_own_answers
 async def test_a_viewers_id_is_bound_to_its_user():
     ids = set()
     for pk, client, is_watching in ((1, 7, False), (2, 7, False), (1, 8, False), (1, 7, True)):
-        consumer = terminal.TerminalConsumer()
-        consumer.scope, consumer.is_watching = {"user": type("User", (), {"pk": pk})}, is_watching
+        consumer = terminal.TerminalConsumer({"user": type("User", (), {"pk": pk})}, send=None)
+        consumer.is_watching = is_watching
         ids.add(consumer._viewer_id(client))
     assert len(ids) == 4
 
@@ -205,12 +205,12 @@ async def test_a_socket_that_takes_nothing_is_closed_at_a_bound(alice, session, 
     monkeypatch.setattr(terminal, "MAX_OUTBOX_BYTES", 1000)
     stuck = asyncio.Event()
 
-    async def never(*_args, **_names):
+    async def never(self):
         await stuck.wait()
+    monkeypatch.setattr(terminal.TerminalConsumer, "_write", never)
     page = await opened(alice, session)
     await page.hello()
-    await page.next()
-    monkeypatch.setattr(terminal.TerminalConsumer, "send", never)
+    await until(lambda: bridge.of(Frame.HELLO), "HELLO")
     for _ in range(4):
         await bridge.prints(b"x" * 400)
     assert await page.close_code() == 4503

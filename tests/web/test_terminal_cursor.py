@@ -2,7 +2,7 @@
 
 import random
 
-from labs.terminal_cursor import GREET_AGAIN_SECONDS, Cursor
+from labs.terminal_cursor import GREET_AGAIN_SECONDS, MAX_AHEAD_BYTES, Cursor
 from runtime_agent import protocol
 from runtime_agent.protocol import Frame
 
@@ -38,6 +38,24 @@ def test_skipped_bytes_are_no_gap():
     cursor = begun(10)
     cursor.take(Frame.SKIPPED, (10, 50), b"", 0.0)
     assert cursor.take(Frame.OUTPUT, (50,), b"x", 0.0)[0]
+
+
+def test_a_page_has_at_most_a_ring_unparsed_and_is_served_again_when_it_has_room():
+    cursor, size = begun(), protocol.MAX_OUTPUT_CHUNK_BYTES
+    for at in range(0, MAX_AHEAD_BYTES, size):
+        assert cursor.take(Frame.OUTPUT, (at,), bytes(size), 0.0)[0]
+    assert cursor.take(Frame.OUTPUT, (MAX_AHEAD_BYTES,), b"x", 0.0) == (None, False)
+    assert cursor.take(Frame.OUTPUT, (MAX_AHEAD_BYTES + 1,), b"x", 0.0) == (None, False), "no gap: we know of it"
+    assert not cursor.acknowledge(MAX_AHEAD_BYTES - protocol.WINDOW_BYTES - 1)
+    assert cursor.acknowledge(MAX_AHEAD_BYTES - protocol.WINDOW_BYTES)
+    assert cursor.resume == MAX_AHEAD_BYTES
+    assert cursor.take(Frame.REPLAY, (MAX_AHEAD_BYTES,), b"x", 0.0)[0]
+
+
+def test_a_page_can_not_acknowledge_what_it_was_not_sent():
+    cursor = begun(10)
+    cursor.acknowledge(10**9)
+    assert cursor.acked == 10
 
 
 def test_another_terminal_behind_the_same_name_begins_anew():
