@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runtime_agent import debian, image_progress, images, mountapi, recipes, tree
+from runtime_agent import debian, eggs, image_progress, images, mountapi, recipes, tree
 from runtime_agent.recipes import SUITE, ImageError, Recipe
 from runtime_agent.settings import Settings
 
@@ -34,6 +34,8 @@ SHELL_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
                      "DEBIAN_FRONTEND": "noninteractive", "SOURCE_DATE_EPOCH": str(tree.EPOCH)}
 WORKSHOP = ".recipe"
 """Where setup.sh finds its recipe while it runs; gone afterwards."""
+FETCHED = ("debs", "eggs")
+"""Lists in a recipe; in the workshop, folders with what they name."""
 NO_SERVICES = "usr/sbin/policy-rc.d"
 Progress = Callable[[int, str], None]
 
@@ -126,12 +128,13 @@ def _layer(settings: Settings, recipe: Recipe, below: list[str], building: Path,
     (building / "rootfs").chmod(0o755)
     workshop = building / "workshop"
     shutil.copytree(recipe.folder, workshop, dirs_exist_ok=True)
-    (workshop / "debs").unlink(missing_ok=True)
-    (workshop / "debs").mkdir()
+    for fetched in FETCHED:
+        (workshop / fetched).unlink(missing_ok=True)
+        (workshop / fetched).mkdir()
     mountapi.overlay(images.layers(settings, below[0]), building / "rootfs", building / "work", root)
     try:
         _mount_inside(settings, root, workshop)
-        _fill(settings, recipe, root, workshop / "debs", report)
+        _fill(settings, recipe, root, workshop, report)
     finally:
         _unmount_inside(root)
     tree.clean(root)  # not before: the package cache was mounted there
@@ -142,12 +145,14 @@ def _layer(settings: Settings, recipe: Recipe, below: list[str], building: Path,
         shutil.rmtree(building / folder)
 
 
-def _fill(settings: Settings, recipe: Recipe, root: Path, debs: Path, report: image_progress.Report) -> None:
+def _fill(settings: Settings, recipe: Recipe, root: Path, workshop: Path, report: image_progress.Report) -> None:
     apt = debian.Apt(settings, root, report.line)
     if recipe.packages:
         apt.install(recipe.packages)
     for deb in recipe.debs:
-        debian.Apt(settings, root, report.line, deb.suite).fetch(deb, debs)
+        debian.Apt(settings, root, report.line, deb.suite).fetch(deb, workshop / "debs")
+    for egg in recipe.eggs:
+        eggs.fetch(settings, egg, workshop / "eggs", report.line)
     if recipe.setup:
         report.line("Running setup.sh")
         command = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc", "--net", "--ipc", "--uts",

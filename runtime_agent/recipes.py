@@ -4,7 +4,8 @@
     packages    packages to install, one a line
     debs        packages that are only fetched: ``NAME``, ``NAME SUITE``, or ``PATTERN of NAME`` for the one among
                 NAME's dependencies (a kernel has a number in its name that no recipe should know)
-    setup.sh    runs as root in the new tree at the end, in /.recipe, which holds the recipe's files and debs/
+    eggs        Python eggs that are only fetched: ``NAME==VERSION SHA256``
+    setup.sh    runs as root in the new tree at the end, in /.recipe, which holds the recipe's files, debs/ and eggs/
 
 A version is a digest of everything in the folder and of the version below: what did not change is built once.
 """
@@ -23,6 +24,7 @@ SUITE = "bookworm"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]+")
 PATTERN = re.compile(r"[a-z0-9*][a-z0-9+.*-]+")
+EGG = re.compile(r"([a-z0-9][a-z0-9._-]*)==([0-9][0-9a-z.]*) ([0-9a-f]{64})")
 
 
 class ImageError(Exception):
@@ -48,6 +50,15 @@ class Deb:
 
 
 @dataclass(frozen=True)
+class Egg:
+    """A Python egg to fetch: this file and no other."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One folder of labs/images."""
 
@@ -56,6 +67,7 @@ class Recipe:
     below: str | None
     packages: tuple[str, ...]
     debs: tuple[Deb, ...]
+    eggs: tuple[Egg, ...] = ()
 
     @property
     def setup(self) -> Path | None:
@@ -69,7 +81,8 @@ def read(name: str) -> Recipe:
     if not NAME.fullmatch(name) or not (folder / "packages").is_file():
         raise ImageError(f"there is no recipe labs/images/{name}/packages; recipes: {', '.join(names())}")
     below = next(iter(_lines(folder / "from", NAME)), None)
-    return Recipe(name, folder, below, tuple(_lines(folder / "packages", PACKAGE)), tuple(_debs(folder / "debs")))
+    return Recipe(name, folder, below, tuple(_lines(folder / "packages", PACKAGE)), tuple(_debs(folder / "debs")),
+                  tuple(Egg(*EGG.fullmatch(line).groups()) for line in _lines(folder / "eggs", EGG)))
 
 
 def names() -> list[str]:

@@ -13,6 +13,8 @@ from deploy.lab.places import Places, SetupError, is_root
 
 BASE = "base"
 """What `up` waits for; every other image is built while the site serves already."""
+REACHES_OUT = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "PIP_INDEX_URL")
+"""How this machine reaches its package sources: builds fetch, so they know what set-up knows."""
 BAR_CHARACTERS = 30
 MESSAGE_CHARACTERS = 60
 
@@ -37,7 +39,7 @@ def build_later(places: Places) -> None:
         return
     with (places.state / "log" / "images.log").open("a") as log:
         subprocess.Popen(["/usr/bin/nice", "-n", "10", *_agent(places), "build", *later], cwd=places.project,
-                         env=services.shared_environment(places), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                         env=_environment(places), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                          start_new_session=True)
 
 
@@ -54,7 +56,7 @@ def command(places: Places, action: str, arguments: Sequence[str]) -> int:
 def agent_with_bar(places: Places, arguments: Sequence[str]) -> int:
     """Run the agent's `image` and draw its reports on one line; its exit status. Errors go to stderr as they are."""
     child = subprocess.Popen([*_agent(places), *arguments], cwd=places.project, text=True, stdin=subprocess.DEVNULL,
-                             env=services.shared_environment(places), stdout=subprocess.PIPE)
+                             env=_environment(places), stdout=subprocess.PIPE)
     shown = -1
     for line in child.stdout or ():
         report = json.loads(line)
@@ -75,3 +77,7 @@ def draw(percent: int, message: str) -> None:
 
 def _agent(places: Places) -> list[str]:
     return [os.fspath(places.python), "-m", "runtime_agent", "image"]
+
+
+def _environment(places: Places) -> dict[str, str]:
+    return {**services.shared_environment(places), **{name: os.environ[name] for name in REACHES_OUT if name in os.environ}}

@@ -1,6 +1,6 @@
 """The Python environment and the front end, built from locks with hashes, once per lock.
 
-pip brings uv and node (deploy/tools.lock), uv brings the rest (requirements.lock). Wheels only: nothing is
+pip brings uv, node and setuptools (deploy/tools.lock), uv brings the rest (requirements.lock). Wheels only: nothing is
 compiled and no package's set-up code runs as root. The front end is JavaScript and is therefore built by the
 unprivileged user, in a folder of its own; root only copies the result.
 """

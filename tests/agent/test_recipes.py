@@ -3,7 +3,7 @@
 import pytest
 
 from runtime_agent import recipes
-from runtime_agent.recipes import Deb, ImageError
+from runtime_agent.recipes import Deb, Egg, ImageError
 
 
 @pytest.fixture
@@ -66,6 +66,18 @@ def test_debs_are_read_in_their_three_forms(write):
 def test_what_is_no_deb_is_named_with_its_line(write):
     write("base", debs="one two three four\n")
     with pytest.raises(ImageError, match=r"debs:1: "):
+        recipes.read("base")
+
+
+def test_an_egg_has_a_version_and_a_sum(write):
+    write("base", eggs=f"mesos.scheduler==1.11.0 {'ab' * 32}  # the library\n")
+    assert recipes.read("base").eggs == (Egg("mesos.scheduler", "1.11.0", "ab" * 32),)
+
+
+@pytest.mark.parametrize("line", ["mesos.scheduler", "mesos.scheduler==1.11.0", "mesos.scheduler>=1 " + "ab" * 32, "../up==1 " + "ab" * 32])
+def test_what_is_no_egg_is_named_with_its_line(write, line):
+    write("base", eggs=f"\n{line}\n")
+    with pytest.raises(ImageError, match=r"eggs:2: "):
         recipes.read("base")
 
 
