@@ -39,7 +39,7 @@ def sources(settings: Settings, suite: str = SUITE) -> list[Path]:
 
     Raises ImageError if the host has no source of Debian's main archive.
     """
-    own = _own_suite()
+    own = own_suite()
     folder = cache(settings) / "sources" / suite
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
@@ -56,7 +56,7 @@ def sources(settings: Settings, suite: str = SUITE) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def _own_suite() -> str:
+def own_suite() -> str:
     facts = dict(line.partition("=")[::2] for line in Path("/etc/os-release").read_text().splitlines())
     return facts.get("VERSION_CODENAME", SUITE).strip('"')
 

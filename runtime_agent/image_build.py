@@ -18,20 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runtime_agent import debian, eggs, image_progress, images, mountapi, recipes, tree
+from runtime_agent import bootstrap, debian, eggs, image_progress, images, mountapi, recipes, tree
 from runtime_agent.recipes import SUITE, ImageError, Recipe
 from runtime_agent.settings import Settings
 
-MMDEBSTRAP_OPTIONS = [
-    "--verbose", "--variant=apt", "--mode=root", "--format=directory", "--skip=essential/unlink,update",
-    "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
-    "--aptopt=Acquire::Check-Valid-Until \"false\"",
-    "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--dpkgopt=path-exclude=/usr/share/info/*", "--dpkgopt=force-unsafe-io"]
 NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
-SHELL_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
-                     "DEBIAN_FRONTEND": "noninteractive", "SOURCE_DATE_EPOCH": str(tree.EPOCH)}
 WORKSHOP = ".recipe"
 """Where setup.sh finds its recipe while it runs; gone afterwards."""
 FETCHED = ("debs", "eggs")
@@ -100,19 +91,8 @@ def _note_digest(settings: Settings, reference: str) -> None:
 
 
 def _bootstrap(settings: Settings, recipe: Recipe, target: Path, report: image_progress.Report) -> None:
-    """mmdebstrap, with the lists and packages of earlier builds; without a network it makes do with those."""
-    target.mkdir()
-    apt = debian.Apt(settings, target, report.line)
-    apt.refresh()
-    archives, inside = apt.cache / "archives", '"$1"/var/cache/apt/archives'
-    command = ["mmdebstrap", *MMDEBSTRAP_OPTIONS, f"--include={','.join(recipe.packages)}",
-               f"--setup-hook=mkdir -p \"$1\"/var/lib/apt/lists && cp {apt.lists}/*_* \"$1\"/var/lib/apt/lists/",
-               f"--setup-hook=mkdir -p {inside} && cp -ln {archives}/*.deb {inside}/ 2>/dev/null || true",
-               f"--customize-hook=cp -ln {inside}/*.deb {archives}/ 2>/dev/null || true"]
-    if recipe.setup:
-        command.append(f"--customize-hook=chroot \"$1\" /bin/sh -eu < {recipe.setup}")
-    command += [SUITE, str(target), *map(str, debian.sources(settings))]
-    debian.run(command, report.line, {**os.environ, **SHELL_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)})
+    hooks = [f"--customize-hook=chroot \"$1\" /bin/sh -eu < {recipe.setup}"] if recipe.setup else []
+    bootstrap.bootstrap(settings, SUITE, recipe.packages, target, report.line, hooks)
     tree.clean(target)
 
 
@@ -157,7 +137,7 @@ def _fill(settings: Settings, recipe: Recipe, root: Path, workshop: Path, report
         report.line("Running setup.sh")
         command = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc", "--net", "--ipc", "--uts",
                    "chroot", str(root), "/bin/sh", "-euc", f"cd /{WORKSHOP}; exec /bin/sh -eu ./setup.sh"]
-        debian.run(command, report.line, SHELL_ENVIRONMENT)
+        debian.run(command, report.line, bootstrap.SHELL_ENVIRONMENT)
 
 
 INSIDE = ("proc", "dev", "run", "tmp", "var/cache/apt/archives", WORKSHOP)
