@@ -111,7 +111,7 @@ def _layer(settings: Settings, recipe: Recipe, below: list[str], building: Path,
     for fetched in FETCHED:
         (workshop / fetched).unlink(missing_ok=True)
         (workshop / fetched).mkdir()
-    mountapi.overlay(images.layers(settings, below[0]), building / "rootfs", building / "work", root)
+    mountapi.overlay_of_paths(images.layers(settings, below[0]), building / "rootfs", building / "work", root)
     try:
         _mount_inside(settings, root, workshop)
         _fill(settings, recipe, root, workshop, report)

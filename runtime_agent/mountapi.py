@@ -12,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import stat
 import struct
 from collections.abc import Sequence
@@ -144,17 +145,14 @@ def attach(tree: int, target: Path) -> None:
     _syscall(SYS_MOVE_MOUNT, f"move_mount {target}", tree, _text(""), AT_FDCWD, _text(target), MOVE_MOUNT_F_EMPTY_PATH)
 
 
-def overlay(lowers: Sequence[int | Path], upper: Path, work: Path, target: Path) -> None:
-    """Mount an overlay; ``lowers`` topmost first, descriptors of detached mounts (kernel 6.13) or paths."""
+def overlay(lowers: Sequence[int], upper: Path, work: Path, target: Path) -> None:
+    """Mount an overlay over detached mounts, ``lowers`` topmost first. Kernel 6.13."""
     context = _syscall(SYS_FSOPEN, "fsopen overlay", _text("overlay"), 1)
     try:
         for lower in lowers:
-            if isinstance(lower, int):
-                _syscall(SYS_FSCONFIG, "fsconfig lowerdir+", context, FSCONFIG_SET_FD, _text("lowerdir+"), _text(None), lower)
-            else:
-                _set_string(context, "lowerdir+", str(lower))
+            _syscall(SYS_FSCONFIG, "fsconfig lowerdir+", context, FSCONFIG_SET_FD, _text("lowerdir+"), _text(None), lower)
         for key, value in (("upperdir", upper), ("workdir", work)):
-            _set_string(context, key, str(value))
+            _syscall(SYS_FSCONFIG, f"fsconfig {key}", context, FSCONFIG_SET_STRING, _text(key), _text(value), 0)
         _syscall(SYS_FSCONFIG, "create overlay", context, FSCONFIG_CMD_CREATE, _text(None), _text(None), 0)
         tree = _syscall(SYS_FSMOUNT, "fsmount overlay", context, 1, ATTR_NODEV)
     finally:
@@ -165,8 +163,10 @@ def overlay(lowers: Sequence[int | Path], upper: Path, work: Path, target: Path)
         os.close(tree)
 
 
-def _set_string(context: int, key: str, value: str) -> None:
-    _syscall(SYS_FSCONFIG, f"fsconfig {key}", context, FSCONFIG_SET_STRING, _text(key), _text(value), 0)
+def overlay_of_paths(lowers: Sequence[Path], upper: Path, work: Path, target: Path) -> None:
+    """The same over folders that have paths, by mount(2), which every kernel knows: "lowerdir+" came with 6.5."""
+    layers = ":".join(re.sub(r"([\\:,])", r"\\\1", str(lower)) for lower in lowers)
+    mount("overlay", target, "overlay", MS_NODEV, f"lowerdir={layers},upperdir={upper},workdir={work}")
 
 
 def mount_image(image: Path, target: Path, kind: str, options: str = "") -> None:

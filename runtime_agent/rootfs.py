@@ -152,7 +152,7 @@ def _overlay_by_paths(trees: list[int], disk: Path, root: Path) -> None:
         for tree, place in zip(trees, places, strict=True):
             place.mkdir(exist_ok=True)
             mountapi.attach(tree, place)
-        mountapi.overlay(places, disk / "upper", disk / "work", root)
+        mountapi.overlay_of_paths(places, disk / "upper", disk / "work", root)
     finally:
         for place in places:
             mountapi.unmount(place)

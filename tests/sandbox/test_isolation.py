@@ -114,3 +114,12 @@ def _type(terminal, keys: bytes, until: bytes) -> bytes:
         return output
     finally:
         os.close(master)
+
+
+def test_a_kernel_whose_overlay_takes_no_descriptors_gets_the_layers_by_path(make, shell, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(95, "Operation not supported", "fsconfig lowerdir+")
+    monkeypatch.setattr("runtime_agent.mountapi.overlay", refuse)
+    box = make("nested", image="engines")
+    assert shell(box, "stat -c %u /etc/passwd; id -u; test -e /usr/bin/podman && echo both layers").output == "0\n0\nboth layers\n"
+    assert os.stat(f"/proc/{box.init_pid}/root/etc/passwd").st_uid >= 1_879_048_192
