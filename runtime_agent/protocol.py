@@ -224,6 +224,7 @@ class Frame(enum.IntEnum):
     ACK = 0x03       # page ->: PTY offset up to which xterm.js has parsed u64
     RESIZE = 0x04    # page ->: rows u16, cols u16
     BYE = 0x05       # consumer -> bridge only: the viewer is gone
+    PING = 0x06      # page -> consumer only: any number u64; tells a dead line from a quiet shell
     OUTPUT = 0x81    # -> page: PTY offset of the first byte u64, bytes           (broadcast on the bus)
     EXIT = 0x82      # -> page: final PTY offset u64, exit status i32             (broadcast on the bus)
     WELCOME = 0x83   # -> page: head offset u64, first offset that can be sent u64, input received u64, bridge epoch u64
@@ -231,6 +232,7 @@ class Frame(enum.IntEnum):
     REPLAY = 0x85    # -> page: as OUTPUT, for one viewer
     SKIPPED = 0x86   # -> page: from u64, to u64: bytes this viewer will never get
     NOTICE = 0x87    # consumer -> page only: UTF-8 JSON object
+    PONG = 0x88      # consumer -> page only: the number of the PING
 
 
 READ_ONLY = 1
@@ -242,10 +244,11 @@ _EXIT = struct.Struct(">Qi")
 _RANGE = struct.Struct(">QQ")
 
 _FIXED = {Frame.HELLO: _HELLO, Frame.ACK: _U64, Frame.RESIZE: _SIZE, Frame.EXIT: _EXIT, Frame.WELCOME: _WELCOME,
-          Frame.INPUT_ACK: _U64, Frame.SKIPPED: _RANGE, Frame.BYE: struct.Struct("")}
+          Frame.INPUT_ACK: _U64, Frame.SKIPPED: _RANGE, Frame.BYE: struct.Struct(""),
+          Frame.PING: _U64, Frame.PONG: _U64}
 _WITH_BYTES = {Frame.INPUT: MAX_INPUT_BYTES, Frame.OUTPUT: MAX_OUTPUT_CHUNK_BYTES, Frame.REPLAY: MAX_OUTPUT_CHUNK_BYTES}
 BROADCASTS = frozenset({Frame.OUTPUT, Frame.EXIT})
-FROM_PAGE = frozenset({Frame.HELLO, Frame.INPUT, Frame.ACK, Frame.RESIZE})
+FROM_PAGE = frozenset({Frame.HELLO, Frame.INPUT, Frame.ACK, Frame.RESIZE, Frame.PING})
 
 
 def encode(kind: Frame, *fields: int, data: bytes = b"") -> bytes:
@@ -344,6 +347,7 @@ class Tunnel(enum.IntEnum):
     END = 0x45       # both: final offset u64; this side sends no more
     RESET = 0x46     # both: reason u8, a TunnelEnd; the stream is over in both directions
     ALIVE = 0x47     # both, stream 0: asks nothing; that nobody receives it is what it is for
+    FETCH = 0x48     # site ->: "<session id>/": the list of its recordings as JSON, or with a name behind it that file
 
 
 class TunnelEnd(enum.IntEnum):
@@ -362,8 +366,9 @@ class TunnelEnd(enum.IntEnum):
 
 _TUNNEL_HEAD = struct.Struct(">BQQ")
 _TUNNEL_FIXED = {Tunnel.OPEN: struct.Struct(">H"), Tunnel.OPENED: struct.Struct(""), Tunnel.DATA: _U64,
-                 Tunnel.CREDIT: _U64, Tunnel.END: _U64, Tunnel.RESET: struct.Struct("B"), Tunnel.ALIVE: struct.Struct("")}
-_TUNNEL_MOST = {Tunnel.OPEN: 100, Tunnel.DATA: MAX_TUNNEL_CHUNK_BYTES}
+                 Tunnel.CREDIT: _U64, Tunnel.END: _U64, Tunnel.RESET: struct.Struct("B"), Tunnel.ALIVE: struct.Struct(""),
+                 Tunnel.FETCH: struct.Struct("")}
+_TUNNEL_MOST = {Tunnel.OPEN: 100, Tunnel.FETCH: 100, Tunnel.DATA: MAX_TUNNEL_CHUNK_BYTES}
 
 
 def encode_tunnel(kind: Tunnel, site: int, stream: int, *fields: int, data: bytes = b"") -> bytes:

@@ -111,6 +111,9 @@ class TerminalConsumer:
         if kind is Frame.HELLO:
             self._greeted(fields)
             return
+        if kind is Frame.PING:
+            self._post(protocol.encode(Frame.PONG, *fields))
+            return
         if kind is Frame.ACK and self.cursor.acknowledge(fields[0]):
             self._greet()
         if not self.is_watching:

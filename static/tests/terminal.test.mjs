@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { clampSize, decode, encode, Frame, FROM_RING_START, MAX_INPUT_BYTES } from "../src/js/terminal/codec.js";
 import { Credit } from "../src/js/terminal/flow.js";
 import { InputLog } from "../src/js/terminal/input-log.js";
+import { Liveness } from "../src/js/terminal/liveness.js";
 
 const hex = (frame) => Buffer.from(frame).toString("hex");
 const reasonOf = (bytes) => { try { decode(bytes); } catch (error) { return error.reason; } };
@@ -75,4 +76,91 @@ test("what a terminal answers by itself is told from keys", async () => {
   for (const text of ["a", "1;2c", "\x1b", "\x1b[A", "\x1b[3~", "\x1b[1;5C", "\x1bOP", "\x1b[200~pasted\x1b[201~", "\x1b[Z", "\r"]) {
     assert.ok(!isAnswer(text), JSON.stringify(text));
   }
+});
+
+// A clock that is wound by hand.
+function wound() {
+  const due = new Set();
+  const clock = { at: 0 };
+  const add = (work, ms, every) => { const one = { at: clock.at + ms, work, every }; due.add(one); return one; };
+  Object.assign(clock, {
+    now: () => clock.at, setTimeout: (work, ms) => add(work, ms), setInterval: (work, ms) => add(work, ms, ms),
+    clearTimeout: (one) => due.delete(one), clearInterval: (one) => due.delete(one),
+    wind(ms) {
+      const until = clock.at + ms;
+      for (let one = first(due, until); one; one = first(due, until)) {
+        clock.at = one.at;
+        if (one.every) one.at += one.every; else due.delete(one);
+        one.work();
+      }
+      clock.at = until;
+    },
+  });
+  return clock;
+}
+const first = (due, until) => [...due].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
+
+function living(isLooked = true) {
+  const clock = wound();
+  const said = [];
+  const life = new Liveness({ ping: () => said.push("ping"), lost: () => said.push("lost"), greet: () => said.push("greet"),
+    isLooked: () => isLooked, clock, now: clock.now });
+  life.start();
+  return { clock, said, life };
+}
+
+test("a line that answers nothing is lost six seconds after a key, and no sooner", () => {
+  const { clock, said, life } = living();
+  clock.wind(100);
+  life.expect(() => 0);
+  clock.wind(1999);
+  assert.deepEqual(said, []);
+  clock.wind(1);
+  assert.deepEqual(said, ["ping"]);
+  clock.wind(3999);
+  assert.deepEqual(said, ["ping"]);
+  clock.wind(1);
+  assert.deepEqual(said, ["ping", "lost"]);
+});
+
+test("a line that answers the ping lives, and what it did not take is asked for once", () => {
+  const { clock, said, life } = living();
+  clock.wind(100);
+  life.expect(() => 5);
+  clock.wind(2000);
+  life.hear();
+  for (let second = 0; second < 20; second += 1) {
+    clock.wind(1000);
+    life.hear();
+  }
+  assert.deepEqual(said, ["ping", "greet"]);
+});
+
+test("what is received in time asks nothing", () => {
+  const { clock, said, life } = living();
+  let waiting = 0;
+  life.expect(() => waiting);
+  clock.wind(500);
+  life.hear();
+  waiting = null;
+  clock.wind(20000);
+  assert.deepEqual(said, []);
+});
+
+test("a quiet line is asked while somebody looks, and only then", () => {
+  const looked = living(true);
+  looked.clock.wind(25000);
+  assert.deepEqual(looked.said, ["ping"]);
+  const away = living(false);
+  away.clock.wind(600000);
+  assert.deepEqual(away.said, []);
+});
+
+test("after the end nothing is due", () => {
+  const { clock, said, life } = living();
+  life.doubt();
+  life.expect(() => 0);
+  life.stop();
+  clock.wind(600000);
+  assert.deepEqual(said, ["ping"]);
 });

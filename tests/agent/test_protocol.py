@@ -18,7 +18,7 @@ U8 = st.integers(0, 255)
 FIELDS = {Frame.HELLO: (U8, U8, U64, U64, U16, U16), Frame.INPUT: (U64,), Frame.ACK: (U64,), Frame.RESIZE: (U16, U16),
           Frame.BYE: (), Frame.OUTPUT: (U64,), Frame.EXIT: (U64, st.integers(-2**31, 2**31 - 1)),
           Frame.WELCOME: (U64,) * 4, Frame.INPUT_ACK: (U64,), Frame.REPLAY: (U64,), Frame.SKIPPED: (U64, U64),
-          Frame.NOTICE: ()}
+          Frame.NOTICE: (), Frame.PING: (U64,), Frame.PONG: (U64,)}
 LIMITS = {Frame.INPUT: protocol.MAX_INPUT_BYTES, Frame.OUTPUT: protocol.MAX_OUTPUT_CHUNK_BYTES,
           Frame.REPLAY: protocol.MAX_OUTPUT_CHUNK_BYTES}
 SESSION = "0b54b1a4-5a5c-4d8e-9d61-3f2a0c6f7a11"

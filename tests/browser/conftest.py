@@ -36,6 +36,10 @@ EXPECTED = ("the server responded with a status of 4", "the server responded wit
 that the machine is busy (xterm.js)."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long-cut", action="store_true", help="cut the network for ten minutes too")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def allow_synchronous_database():
     """Playwright runs an event loop in this thread; nothing here touches Django itself."""
@@ -147,7 +151,7 @@ def start_sandbox(page: Page) -> None:
 
 
 def end_sandbox(page: Page) -> None:
-    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("[data-end-ways] summary")
     page.click("[data-end]")
     page.locator("[data-resume]").wait_for(timeout=60_000)
 

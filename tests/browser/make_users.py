@@ -14,7 +14,7 @@ later = timezone.now() + timedelta(hours=5)
 users = get_user_model().objects
 lesson = Lesson.objects.get(slug="a-container-is-a-process")
 password = "correct horse battery"
-for name in ("alice", "bob", "carol"):
+for name in ("alice", "bob", "carol", "dave", "erin"):
     users.create_user(name, f"{name}@example.test", password)
 users.create_superuser("ines", "ines@example.test", password)
 for name, fields in {

@@ -77,6 +77,8 @@ BAD = {
     "unknown": (b"\x7f1234", 4400, "unknown-type"),
     "of the bridge": (protocol.encode(Frame.OUTPUT, 0, data=b"x"), 4400, "wrong-way"),
     "of the consumer": (protocol.encode(Frame.BYE), 4400, "wrong-way"),
+    "a ping before the greeting": (protocol.encode(Frame.PING, 1), 4400, "before-hello"),
+    "a pong": (protocol.encode(Frame.PONG, 1), 4400, "wrong-way"),
     "notice": (protocol.encode(Frame.NOTICE, data=b"{}"), 4400, "wrong-way"),
     "hello - 1": (HELLO[:-1], 4400, "wrong-length"),
     "hello + 1": (HELLO + b"x", 4400, "wrong-length"),
@@ -163,6 +165,29 @@ async def test_two_pages_of_one_terminal_each_get_all_and_only_their_own_answers
     await bridge.prints(b"still ")
     assert await second.text(6) == b"still "
     await second.leave()
+
+
+async def test_a_ping_is_answered_by_the_site_alone(alice, session, bridge):
+    page = await opened(alice, session)
+    await page.hello()
+    await page.next()
+    await page.put(protocol.encode(Frame.PING, 9))
+    assert await page.next() == (Frame.PONG, (9,), b"")
+    assert bridge.of(Frame.PING) == []
+    await page.leave()
+
+
+async def test_a_page_that_came_back_is_not_said_to_have_left_when_its_dead_socket_ends(alice, session, bridge):
+    dead, alive = await opened(alice, session), await opened(alice, session)
+    for page in (dead, alive):
+        await page.hello(client=7)
+        await page.next()
+    await dead.leave()
+    await alive.put(protocol.encode(Frame.INPUT, 0, data=b"x"))
+    await until(lambda: bridge.of(Frame.INPUT), "the key")
+    assert bridge.of(Frame.BYE) == []
+    await alive.leave()
+    await until(lambda: bridge.of(Frame.BYE), "the word that it left")
 
 
 async def test_a_viewers_id_is_bound_to_its_user():

@@ -9,8 +9,8 @@ export const MAX_SIZE = 500;
 export const FROM_RING_START = (1n << 64n) - 1n;
 
 export const Frame = Object.freeze({
-  HELLO: 0x01, INPUT: 0x02, ACK: 0x03, RESIZE: 0x04, BYE: 0x05,
-  OUTPUT: 0x81, EXIT: 0x82, WELCOME: 0x83, INPUT_ACK: 0x84, REPLAY: 0x85, SKIPPED: 0x86, NOTICE: 0x87,
+  HELLO: 0x01, INPUT: 0x02, ACK: 0x03, RESIZE: 0x04, BYE: 0x05, PING: 0x06,
+  OUTPUT: 0x81, EXIT: 0x82, WELCOME: 0x83, INPUT_ACK: 0x84, REPLAY: 0x85, SKIPPED: 0x86, NOTICE: 0x87, PONG: 0x88,
 });
 
 export const Close = Object.freeze({
@@ -27,7 +27,7 @@ export class ProtocolError extends Error {
 // One letter per field, as in Python's struct: B u8, H u16, Q u64, i i32.
 const LAYOUT = {
   [Frame.HELLO]: "BBQQHH", [Frame.ACK]: "Q", [Frame.RESIZE]: "HH", [Frame.EXIT]: "Qi", [Frame.WELCOME]: "QQQQ",
-  [Frame.INPUT_ACK]: "Q", [Frame.SKIPPED]: "QQ", [Frame.BYE]: "",
+  [Frame.INPUT_ACK]: "Q", [Frame.SKIPPED]: "QQ", [Frame.BYE]: "", [Frame.PING]: "Q", [Frame.PONG]: "Q",
 };
 const WITH_BYTES = {
   [Frame.INPUT]: MAX_INPUT_BYTES, [Frame.OUTPUT]: MAX_OUTPUT_CHUNK_BYTES, [Frame.REPLAY]: MAX_OUTPUT_CHUNK_BYTES,

@@ -3,10 +3,12 @@
 import { Close, decode, encode, Frame, FROM_RING_START, VERSION } from "./codec.js";
 import { Credit } from "./flow.js";
 import { InputLog } from "./input-log.js";
+import { Liveness } from "./liveness.js";
 
 const FINAL = { [Close.SIGNED_OUT]: "signedOut", [Close.NOT_FOUND]: "gone", [Close.ENDED]: "ended",
   [Close.BAD_FRAME]: "broken", [Close.FRAME_TOO_LARGE]: "broken" };
 const WELCOME_WITHIN_MS = 3000;
+const OPEN_WITHIN_MS = 6000; // a network that is away answers nothing for minutes
 const BACK_OFF_MS = [300, 600, 1200, 1200, 1200, 1200, 3000, 6000, 10000]; // a restart of the site takes a few seconds
 
 export class Connection extends EventTarget {
@@ -20,17 +22,34 @@ export class Connection extends EventTarget {
     this.credit = new Credit((offset) => this.put(Frame.ACK, [offset]));
     this.attempts = 0;
     this.leaving = new AbortController();
-    addEventListener("online", () => this.retryNow(), { signal: this.leaving.signal });
+    this.life = new Liveness({ ping: () => this.put(Frame.PING, [0]), lost: () => this.lose(), greet: () => this.greet(),
+      isLooked: () => document.visibilityState === "visible" });
+    this.listen();
+  }
+
+  // After a sleep or a change of network the socket may look open and be dead.
+  listen() {
+    const { signal } = this.leaving;
+    const wake = () => {
+      if (document.visibilityState !== "visible") return;
+      if (this.welcomed) this.life.doubt();
+      else this.retryNow();
+    };
+    addEventListener("online", wake, { signal });
+    addEventListener("offline", wake, { signal });
+    for (const name of ["visibilitychange", "resume"]) document.addEventListener(name, wake, { signal });
   }
 
   open() {
     clearTimeout(this.retry);
+    clearTimeout(this.opening);
     this.welcomed = false;
+    this.opening = setTimeout(() => this.lose(), OPEN_WITHIN_MS);
     const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.greet();
-    socket.onmessage = ({ data }) => { if (typeof data !== "string") this.take(decode(new Uint8Array(data))); };
+    socket.onopen = () => { if (socket === this.socket) { clearTimeout(this.opening); this.life.start(); this.greet(); } };
+    socket.onmessage = ({ data }) => { if (socket === this.socket && typeof data !== "string") this.take(decode(new Uint8Array(data))); };
     socket.onclose = ({ code }) => { if (socket === this.socket) this.closed(code); };
   }
 
@@ -38,8 +57,20 @@ export class Connection extends EventTarget {
     this.finished = true;
     this.leaving.abort();
     this.socket?.close();
-    clearTimeout(this.retry);
-    clearTimeout(this.greeting);
+    this.rest();
+  }
+
+  rest() {
+    for (const timer of [this.retry, this.greeting, this.opening]) clearTimeout(timer);
+    this.life.stop();
+  }
+
+  // The other end does not answer, so its closing handshake will not come either.
+  lose() {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.closed();
   }
 
   say(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
@@ -68,15 +99,17 @@ export class Connection extends EventTarget {
   pump() {
     if (!this.welcomed) return;
     for (let next = this.input.next(); next; next = this.input.next()) this.put(Frame.INPUT, [next[0]], next[1]);
+    if (this.input.waiting !== null) this.life.expect(() => this.input.waiting);
   }
 
   take({ kind, fields, data }) {
+    this.life.hear();
     const [first, second, third] = fields.map(Number);
     if (kind === Frame.OUTPUT || kind === Frame.REPLAY) this.draw(first, data, kind === Frame.REPLAY);
     else if (kind === Frame.WELCOME) this.welcome(first, second, third);
     else if (kind === Frame.INPUT_ACK) { this.input.received(first); this.pump(); }
     else if (kind === Frame.SKIPPED) this.skip(first, second);
-    else if (kind === Frame.EXIT) { this.finished = true; this.say("exit", { status: second }); }
+    else if (kind === Frame.EXIT) { this.finished = true; this.life.stop(); this.say("exit", { status: second }); }
     else if (kind === Frame.NOTICE) this.say("notice", JSON.parse(new TextDecoder().decode(data)));
   }
 
@@ -111,17 +144,17 @@ export class Connection extends EventTarget {
 
   closed(code) {
     this.welcomed = false;
-    clearTimeout(this.greeting);
+    this.rest();
     if (this.finished) return;
     if (FINAL[code]) { this.finished = true; return this.say("status", { is: FINAL[code] }); }
     const wait = BACK_OFF_MS[Math.min(this.attempts++, BACK_OFF_MS.length - 1)] * (0.75 + Math.random() / 2);
-    this.retry = setTimeout(() => this.open(), wait);
-    this.say("status", { is: "lost", seconds: Math.ceil(wait / 1000) });
+    this.retry = setTimeout(() => this.retryNow(), wait);
+    this.say("status", { is: "lost", retryAt: performance.now() + wait });
   }
 
   retryNow() {
     if (this.finished || this.socket?.readyState <= WebSocket.OPEN) return;
-    this.say("status", { is: "connecting" });
     this.open();
+    this.say("status", { is: "connecting" });
   }
 }

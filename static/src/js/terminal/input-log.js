@@ -27,6 +27,9 @@ export class InputLog {
     this.sent = Math.max(this.sent, upTo);
   }
 
+  // The oldest byte that was handed out and is not known to have arrived, or null.
+  get waiting() { return this.sent > this.start ? this.start : null; }
+
   rewind() { this.sent = this.start; }
 
   // Returns [offset, bytes] of the next frame, or null while enough is in flight.

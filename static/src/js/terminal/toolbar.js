@@ -24,7 +24,16 @@ export function startToolbar(bench, tabs) {
   document.addEventListener("bulkhead:copy", ({ detail }) => copy(detail.view));
   document.addEventListener("bulkhead:paste", ({ detail }) => paste(detail.view));
   startTranscript(bench.querySelector("[data-term-transcript]"), tabs);
+  startReplay(bench, bench.querySelector("[data-term-replay]"));
   startBanner(bench, tabs, say);
+}
+
+// Which session it leads to is known when there is one.
+function startReplay(bench, link) {
+  link?.addEventListener("click", (event) => {
+    if (bench.dataset.url) link.href = `${bench.dataset.url}replay/`;
+    else event.preventDefault();
+  });
 }
 
 // The link is given its file in the moment of the click, so that it holds all that has been printed by then.
@@ -41,12 +50,25 @@ function startTranscript(link, tabs) {
 function startBanner(bench, tabs, say) {
   const banner = bench.querySelector("[data-banner]");
   const part = (name) => banner.querySelector(`[data-banner-${name}]`);
+  let counting;
+  // Beside the sentence and not in it, and not read aloud: a screen reader would say every second.
+  const count = (status) => {
+    clearTimeout(counting);
+    part("count").textContent = "";
+    if (status?.is === "connecting") part("count").textContent = part("count").dataset.connecting;
+    if (status?.is !== "lost") return;
+    const seconds = Math.max(0, Math.ceil((status.retryAt - performance.now()) / 1000));
+    part("count").textContent = part("count").dataset.words.replace("%s", seconds);
+    counting = setTimeout(() => count(tabs.current?.view.status), 250);
+  };
   const show = () => {
     const status = tabs.current?.view.status;
     const words = tabs.words[status?.is];
     banner.hidden = !words;
+    count(status);
     if (!words) return;
-    part("text").textContent = words.replace("%s", status.seconds ?? status.status);
+    const sentence = words.replace("%s", status.status);
+    if (part("text").textContent !== sentence) part("text").textContent = sentence;
     part("now").hidden = status.is !== "lost";
     part("new").hidden = !["exited", "gone"].includes(status.is);
     part("link").hidden = !["signedOut", "broken"].includes(status.is);
@@ -55,7 +77,10 @@ function startBanner(bench, tabs, say) {
   };
   tabs.addEventListener("status", show);
   tabs.addEventListener("shown", show);
-  part("now").addEventListener("click", () => tabs.current.view.connection.retryNow());
+  part("now").addEventListener("click", () => {
+    tabs.current.view.connection.retryNow();
+    tabs.current.view.xterm.focus(); // the button goes away under the finger
+  });
   part("new").addEventListener("click", () => tabs.ask(tabs.current.machine, tabs.current));
   tabs.addEventListener("refused", ({ detail }) => say(detail.sentence ?? "notOpened"));
 }
