@@ -10,6 +10,7 @@ from functools import cached_property
 import hashlib
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -117,6 +118,8 @@ def session_facts(session: LabSession | None) -> LabSession | None:
     session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
     session.can_resume = sessions.can_resume(session)
+    session.is_thrown_away = session.reason == sessions.THROWN_AWAY
+    session.kept_days, session.undo_minutes = settings.SESSION_KEPT_DAYS, sessions.UNDO_MINUTES
     session.can_retry = session.reason not in HOPELESS
     return session
 

@@ -69,8 +69,16 @@ def came_from(request: HttpRequest, session: LabSession) -> Any:
     return "me-progress" if request.POST.get("from") == "progress" else session.lesson
 
 
-extension, end, restart = _action(sessions.extend), _action(sessions.end), _action(sessions.restart)
+extension, restart = _action(sessions.extend), _action(sessions.restart)
 disposal = _action(kept.dispose)
+
+
+@require_POST
+@login_required
+def end(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Stop for today, or with ``files=throw-away`` end for good."""
+    is_for_good = request.POST.get("files") == "throw-away"
+    return _answer(request, session_id, sessions.throw_away if is_for_good else sessions.end)
 
 
 @require_POST

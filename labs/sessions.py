@@ -19,6 +19,8 @@ from labs import agent_client, notices
 from labs.models import LabSession, Lesson, TaskResult
 
 State = LabSession.State
+THROWN_AWAY = "thrown-away"
+UNDO_MINUTES = 10
 
 
 class Refused(Exception):
@@ -70,6 +72,16 @@ def extend(session_id: Any) -> LabSession:
 def end(session_id: Any, keep: bool = True) -> LabSession:
     """Put the sandbox away; what was never started has nothing to put away. Ending twice is ending once."""
     return change_locked(session_id, LabSession.ACTIVE, lambda session: put_to_end(session, keep), strict=False)
+
+
+def throw_away(session_id: Any) -> LabSession:
+    """End it for good: the files are kept only as long as that can be undone, which is to resume them."""
+    def change(session: LabSession) -> None:
+        put_to_end(session, keep=True)
+        if session.kept_until:
+            session.kept_until = min(session.kept_until, timezone.now() + timedelta(minutes=UNDO_MINUTES))
+            session.reason = THROWN_AWAY
+    return change_locked(session_id, LabSession.ACTIVE, change, strict=False)
 
 
 def restart(session_id: Any) -> LabSession:

@@ -37,7 +37,19 @@ async function sendForm(form, button) {
   }
 }
 
+// A menu made of <details> closes as menus do: by Escape, by a click elsewhere.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[data-end-ways][open]")) if (!menu.contains(except)) menu.open = false;
+}
+
 export function startForms() {
+  document.addEventListener("pointerdown", ({ target }) => closeMenus(target));
+  document.addEventListener("keydown", ({ key, target }) => {
+    const menu = key === "Escape" && target.closest?.("details[data-end-ways][open]");
+    if (!menu) return;
+    closeMenus(null);
+    menu.querySelector("summary").focus();
+  });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
