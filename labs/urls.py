@@ -1,8 +1,18 @@
 """The addresses of the site's app; a new verb on a page becomes a new noun here."""
 
-from django.urls import include, path
+from django.urls import include, path, register_converter
 
-from labs import course_views, lesson_views, one_time, session_views, views, xray_views
+from labs import course_views, lesson_views, one_time, replay_views, session_views, views, xray_views
+
+
+class RecordingName:
+    """The number of a terminal and the millisecond in which its shell began, as workers name their files."""
+
+    regex = r"[0-7]-\d{13}"
+    to_python = to_url = staticmethod(str)
+
+
+register_converter(RecordingName, "recording")
 
 lesson_patterns = [
     path("", lesson_views.show, name="lesson"),
@@ -19,6 +29,10 @@ session_patterns = [
     path("rewind/", session_views.rewind, name="session-rewind"),
     path("disposal/", session_views.disposal, name="session-disposal"),
     path("previews/<int:number>/", session_views.preview, name="session-preview"),
+    path("replay/", replay_views.index, name="session-replay"),
+    path("replay/<recording:name>.cast", replay_views.cast, name="session-cast"),
+    path("replay/<recording:name>/", replay_views.transcript_page, name="session-transcript"),
+    path("replay/<recording:name>.txt", replay_views.transcript_file, name="session-transcript-file"),
     path("limits/", xray_views.limits, name="session-limits"),
     path("terminals/", session_views.terminals, name="session-terminal-create"),
     path("terminals/<int:number>/end/", session_views.terminal_end, name="session-terminal-end"),

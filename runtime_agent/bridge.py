@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import notify, proc, protocol, terminal
+from runtime_agent import notify, proc, protocol, recording, terminal
 from runtime_agent.bus import Connection
 from runtime_agent.channel import Channel
 from runtime_agent.errors import AgentError
@@ -92,11 +92,11 @@ class Bridge:
         for old in path.parent.glob(f"{terminal_id}.*"):
             if old != path:
                 old.unlink(missing_ok=True)
-        self.known[terminal_id] = found
+        self.known[terminal_id], ring = found, Ring(path)
         self.channels[terminal_id] = Channel(
-            terminal_id, master, Ring(path), publish=self._publisher(terminal_id),
+            terminal_id, master, ring, publish=self._publisher(terminal_id),
             is_clogged=lambda: self.speaker.is_clogged, on_mark=self._mark, on_end=self._ended,
-            is_waiting=is_waiting)
+            is_waiting=is_waiting, recorder=recording.recorder_of(self.settings, terminal_id, found, ring, master))
         self._watch_end(terminal_id, found)
         log.info("terminal open session_id=%s", terminal_id)
         return self.channels[terminal_id]
@@ -135,6 +135,8 @@ class Bridge:
         while status is None and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
             status = found.exit_status()
+        if channel.recorder:
+            channel.recorder.close()
         channel.publish(protocol.encode(Frame.EXIT, channel.ring.head, -1 if status is None else status))
         channel.ring.close()
         self._mark(channel.terminal_id)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from runtime_agent import protocol
 from runtime_agent.osc import MarkScanner, is_answer
 from runtime_agent.protocol import Frame
+from runtime_agent.recording import Recorder
 from runtime_agent.ring import Ring
 
 LINGER_SECONDS = 10.0
@@ -50,7 +51,7 @@ class Channel:
 
     def __init__(self, terminal_id: str, master: int, ring: Ring, *, publish: Publish, is_clogged: Callable[[], bool],
                  on_mark: Callable[[str], None], on_end: Callable[[Channel], None],
-                 is_waiting: bool = False):
+                 is_waiting: bool = False, recorder: Recorder | None = None):
         self.terminal_id, self.master, self.ring = terminal_id, master, ring
         self.publish, self.is_clogged, self.on_mark, self.on_end = publish, is_clogged, on_mark, on_end
         self.viewers: dict[int, Viewer] = {}
@@ -62,7 +63,7 @@ class Channel:
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
         self.lingering: asyncio.TimerHandle | None = None
-        self.is_waiting = is_waiting
+        self.is_waiting, self.recorder = is_waiting, recorder
         self.refused: dict[str, int] = {}
         self.loop = asyncio.get_running_loop()
         self.steer()
@@ -165,6 +166,8 @@ class Channel:
             fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         except OSError:
             self.refuse("resize-failed")
+        if self.recorder:
+            self.recorder.resize(rows, cols)
 
     # --- input --------------------------------------------------------------------------------------------
 
@@ -275,6 +278,8 @@ class Channel:
             if self.marks.feed(chunk):
                 self.on_mark(self.terminal_id)
             self.sent += len(chunk)
+            if self.recorder:
+                self.recorder.note(self.sent)
 
     def drain(self) -> None:
         """The shell is gone: take what it left behind, whoever keeps the slave side open."""

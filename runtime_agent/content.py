@@ -133,6 +133,7 @@ class Lab:
     previews: tuple[Preview, ...] = ()
     resume: Mapping[str, str] = field(default_factory=dict)
     student_limits: tuple[str, ...] = ()
+    recording: bool = True
     solutions: tuple[Block, ...] = field(default=(), repr=False)
 
 
@@ -219,7 +220,7 @@ class _Reader:
             minutes=self._bounded("minutes", document["limits"]["minutes"], 1),
             extend=_whole(document["limits"].get("extend", 0)),
             student_limits=tuple(_text(name) for name in document["limits"].get("student", [])),
-            networks=self._networks(document["networks"]),
+            recording=bool(document.get("recording", True)), networks=self._networks(document["networks"]),
             previews=tuple(map(self._preview, document["previews"][:MAX_PREVIEWS])),
             solutions=tuple(self._blocks(document.get("solutions", []))))
 

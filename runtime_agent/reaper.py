@@ -40,6 +40,7 @@ def reap(sessions: Sessions, *, machinery: ModuleType | Any = sandbox, now: floa
     for session_id in gone:
         log.info("reaped session_id=%s", session_id)
     sessions.records.forget_ended(now)
+    sessions.records.forget_recordings(now - YOUNG_SECONDS)
     return gone + make_room(sessions)
 
 

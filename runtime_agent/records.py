@@ -53,7 +53,7 @@ class Records:
         self.sandboxes_dir = agent_dir / "sandboxes"
         self.disks_dir = agent_dir / "disks"
         self.ended_dir = agent_dir / "ended"
-        self.points_dir = agent_dir / "points"
+        self.points_dir, self.recordings_dir = agent_dir / "points", agent_dir / "recordings"
         for directory in (self.sandboxes_dir, self.disks_dir, self.ended_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -103,8 +103,9 @@ class Records:
         return sorted(found, key=lambda kept: kept.ended_at)
 
     def bytes_of(self, session_id: str) -> int:
-        """What the session's disks and points take up on this host's disk."""
-        files = [*self.disks_dir.glob(f"{session_id}-*.img"), *(self.points_dir / session_id).glob("*/*.img")]
+        """What the session's disks, points and recordings take up on this host's disk."""
+        files = [*self.disks_dir.glob(f"{session_id}-*.img"), *(self.points_dir / session_id).glob("*/*.img"),
+                 *(self.recordings_dir / session_id).glob("*.cast")]
         return sum(file.stat().st_blocks * 512 for file in files)
 
     def restore_progress(self, session_id: str) -> None:
@@ -117,7 +118,8 @@ class Records:
         if not keep:
             self._kept_progress(session_id).unlink(missing_ok=True)
             self._kept(session_id).unlink(missing_ok=True)
-            shutil.rmtree(self.points_dir / session_id, ignore_errors=True)
+            for folder in (self.points_dir, self.recordings_dir):
+                shutil.rmtree(folder / session_id, ignore_errors=True)
         for name in ("progress.json", "session.json", "progress.new", "session.new"):
             (directory / name).unlink(missing_ok=True)
         if directory.exists() and not any(directory.iterdir()):
@@ -140,6 +142,12 @@ class Records:
         for path in self.ended_dir.iterdir():
             if path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)
+
+    def forget_recordings(self, older_than: float) -> None:
+        """Delete those whose session has neither a record nor anything kept."""
+        for folder in self.recordings_dir.glob("*"):
+            if folder.stat().st_mtime < older_than and not self.find(folder.name) and not self.machines(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _directory(self, session_id: str) -> Path:
         return self.sandboxes_dir / protocol.check_session_id(session_id)

@@ -8,7 +8,7 @@ because FIONREAD had promised as much and the kernel finishes a read that has be
 a read of n < 16 bytes the output equals the pattern once in 256**n times, and then those bytes are lost.
 
 Layout: 64-bit words in the machine's order (the file never leaves it; one word is one store, so a kill can't tear
-it): magic, epoch, head, intent (head + 1, or 0), count, pattern (2 words), then CLIENTS pairs (client, received);
+it): magic, epoch, head, intent (head + 1, or 0), count, pattern (2 words), recorded (recording.py's), then CLIENTS pairs (client, received);
 at DATA_AT the bytes. READ_BYTES more than a ring are kept, so that a read begun and lost spoils nothing that can
 still be asked for.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 from runtime_agent.protocol import RING_BYTES
 
 MAGIC = int.from_bytes(b"bhring02", "little")
-EPOCH, HEAD, INTENT, COUNT, PATTERN, TABLE = 1, 2, 3, 4, 5, 8
+EPOCH, HEAD, INTENT, COUNT, PATTERN, RECORDED, TABLE = 1, 2, 3, 4, 5, 7, 8
 CLIENTS = 16
 DATA_AT = 4096
 READ_BYTES = 64 * 1024
@@ -68,6 +68,15 @@ class Ring:
     def head(self) -> int:
         """The offset behind the newest byte."""
         return self._words[HEAD]
+
+    @property
+    def recorded(self) -> int:
+        """A word of the recorder's, 0 in a new ring."""
+        return self._words[RECORDED]
+
+    @recorded.setter
+    def recorded(self, word: int) -> None:
+        self._words[RECORDED] = word
 
     @property
     def start(self) -> int:

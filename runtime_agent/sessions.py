@@ -20,7 +20,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import content, progress, protocol, rewind, sandbox, spawn
+from runtime_agent import content, progress, protocol, recording, rewind, sandbox, spawn
 from runtime_agent.capacity import Capacity
 from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
@@ -89,6 +89,8 @@ class Sessions:
         lab = content.load_lab(self.settings.content_dir, record.lab)
         with self.capacity.placed({(record.session_id, machine) for machine in lab.machines}):
             self.records.save(record)
+            if lab.recording:
+                recording.begin(self.settings, record.session_id)
             self.on_places_changed(0)
             if record.resume:
                 self.records.restore_progress(record.session_id)

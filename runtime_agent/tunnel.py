@@ -1,5 +1,5 @@
 """``python -m runtime_agent tunnel``: carries the bytes of web previews between the site and ports of
-sandboxes.
+sandboxes, and brings recordings of terminals to the site.
 
 It knows TCP and nothing of HTTP: what a sandbox answers is parsed by the site, which has no privileges. The
 site opens a stream, each side sends as far as the other gives credit, and whatever is lost or refused ends
@@ -18,8 +18,9 @@ import signal
 import weakref
 from typing import Any
 
-from runtime_agent import notify, protocol
+from runtime_agent import notify, protocol, recording
 from runtime_agent.bus import Connection
+from runtime_agent.fetch import Fetch
 from runtime_agent.preview_target import Targets
 from runtime_agent.protocol import ProtocolError, Tunnel, TunnelEnd
 from runtime_agent.settings import Settings
@@ -83,22 +84,26 @@ class TunnelProcess:
         if kind is Tunnel.ALIVE:
             return
         stream = self.streams.get((site, number))
-        if kind is Tunnel.OPEN and stream is None:
-            self._open(site, number, fields[0], data)
+        if kind in (Tunnel.OPEN, Tunnel.FETCH) and stream is None:
+            self._open(site, number, fields[0] if fields else None, data)
         elif stream is not None:
             stream.take(kind, fields, data)
         elif kind is not Tunnel.RESET:
             self.publish(site, protocol.encode_tunnel(Tunnel.RESET, site, number, TunnelEnd.LOST))
 
-    def _open(self, site: int, number: int, port: int, name: bytes) -> None:
+    def _open(self, site: int, number: int, port: int | None, name: bytes) -> None:
+        """A stream to ``port`` of a machine, or without one to a file."""
         same = sum(1 for stream in self.streams.values() if stream.session == name[:36])
         if len(self.streams) >= MAX_STREAMS or same >= MAX_STREAMS_PER_SESSION:
             self.publish(site, protocol.encode_tunnel(Tunnel.RESET, site, number, TunnelEnd.TOO_MANY))
             return
         rate = self.rates.setdefault(name[:36], Rate(BYTES_PER_SECOND))
-        stream = Stream(self, site, number, name[:36], rate)
+        stream = (Fetch if port is None else Stream)(self, site, number, name[:36], rate)
         self.streams[site, number] = stream
-        stream.start(lambda: self.targets.open(name, port), port)
+        if port is None:
+            stream.begin(lambda: recording.read(self.settings, name))
+        else:
+            stream.start(lambda: self.targets.open(name, port), port)
 
     # --- to the site --------------------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ class Course:
     licence: str
     claims: list[str]
     modules: list[Module]
+    is_recorded: bool = True
 
 
 def load_course(folder: Path) -> tuple[Course | None, list[Finding]]:
@@ -66,10 +67,10 @@ def load_course(folder: Path) -> tuple[Course | None, list[Finding]]:
     if not node.is_mapping():
         findings.add(1, "form", "course.yaml must be a mapping with 'title', 'summary' and 'claims'")
         return None, sorted(findings)
-    node.only(("title", "summary", "language", "licence", "claims", "modules"))
+    node.only(("title", "summary", "language", "licence", "claims", "modules", "recording"))
     claims = node.texts("claims")
     course = Course(slug_of(folder), node.text("title", most=200), node.text("summary"), node.text("language", "en"),
-                    node.text("licence", ""), claims, [])
+                    node.text("licence", ""), claims, [], node.flag("recording", True))
     for module_folder in _folders(folder, "module.yaml", node.texts("modules")):
         module, found = _load_module(module_folder, course)
         course.modules.append(module)
@@ -83,7 +84,7 @@ def _load_module(folder: Path, course: Course) -> tuple[Module, list[Finding]]:
     node.only(("title", "summary", "lessons"))
     module = Module(slug_of(folder), node.text("title", folder.name, most=200), node.text("summary", ""), [])
     for lesson_folder in _folders(folder, "lesson.md", node.texts("lessons")):
-        lesson, found = load_lesson(lesson_folder, course.slug, course.claims)
+        lesson, found = load_lesson(lesson_folder, course.slug, course.claims, course.is_recorded)
         findings += found
         if lesson:
             module.lessons.append(lesson)
@@ -92,7 +93,8 @@ def _load_module(folder: Path, course: Course) -> tuple[Module, list[Finding]]:
     return module, list(findings)
 
 
-def load_lesson(folder: Path, course: str, claims: list[str] | None) -> tuple[Lesson | None, list[Finding]]:
+def load_lesson(folder: Path, course: str, claims: list[str] | None,
+                is_recorded: bool = True) -> tuple[Lesson | None, list[Finding]]:
     """Read one lesson; None if there is a finding. ``claims`` are those the course knows, None asks nothing."""
     text = LessonFile(folder)
     parsed = text.read()
@@ -108,7 +110,8 @@ def load_lesson(folder: Path, course: str, claims: list[str] | None) -> tuple[Le
         if len(lab.get("machines", {})) > 1:
             _name_machines([parsed.document, parsed.solutions], next(iter(lab["machines"])))
         lab = {"format": 1, "course": course, "lesson": slug_of(folder), **lab, "solutions": parsed.solutions,
-               "steps": [step["id"] for step in parsed.document["steps"] if step["id"]]}
+               "steps": [step["id"] for step in parsed.document["steps"] if step["id"]],
+               **({} if is_recorded else {"recording": False})}
     elif parsed.solutions:
         text.findings.add(1, "no-lab", "there are solutions and no lab.yaml")
     if findings:

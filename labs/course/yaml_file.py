@@ -107,6 +107,16 @@ class Node:
             return default
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        found = self.get(key)
+        if found is None:
+            return default
+        value = found.value()
+        if not isinstance(value, bool):
+            found.complain("form", f"{key!r} must be true or false")
+            return default
+        return value
+
     def texts(self, key: str) -> list[str]:
         found = self.get(key)
         if found is None:

@@ -1,4 +1,4 @@
-"""The site's end of the tunnel: TCP streams into machines, over one Redis subscription for each ASGI process.
+"""The site's end of the tunnel: TCP streams into machines and files of worker hosts, over one Redis subscription for each ASGI process.
 
 A stream that loses a frame ends; nothing is repaired. PUBLISH answers with the number of those who received
 it, and that is how a worker host that is gone is noticed.
@@ -22,6 +22,7 @@ from runtime_agent import protocol
 from runtime_agent.protocol import Tunnel, TunnelEnd, encode_tunnel
 
 OPEN_SECONDS = 8.0
+FETCH_SECONDS = 30.0
 ALIVE_SECONDS = 10.0
 RETRY_SECONDS = 0.5
 MAX_STREAMS = 256
@@ -140,6 +141,23 @@ class Tunnels:
 
     async def open(self, host: str, session_id: str, machine: str, port: int) -> Stream:
         """A stream to a port that has accepted. Raises Closed."""
+        return await self._open(host, Tunnel.OPEN, port, data=f"{session_id}/{machine}".encode())
+
+    async def fetch(self, host: str, session_id: str, name: str = "") -> bytes:
+        """A recording of the session, or without a name their list. Raises Closed (NO_SANDBOX if there is none)."""
+        stream = await self._open(host, Tunnel.FETCH, data=f"{session_id}/{name}".encode())
+        parts = []
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                while part := await stream.read():
+                    parts.append(part)
+        except TimeoutError:
+            raise Closed(TunnelEnd.TOO_SLOW) from None
+        finally:
+            await stream.close()
+        return b"".join(parts)
+
+    async def _open(self, host: str, kind: Tunnel, *fields: int, data: bytes) -> Stream:
         if len(self.streams) >= MAX_STREAMS:
             raise Closed(TunnelEnd.TOO_MANY)
         stream = Stream(self, next(self.numbers), host)
@@ -147,8 +165,7 @@ class Tunnels:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self.is_heard.wait()
-                await self.publish(host, encode_tunnel(Tunnel.OPEN, self.site, stream.number, port,
-                                                       data=f"{session_id}/{machine}".encode()))
+                await self.publish(host, encode_tunnel(kind, self.site, stream.number, *fields, data=data))
                 await stream.wait_open()
             return stream
         except TimeoutError:

@@ -138,6 +138,8 @@ class Stage:
             asyncio.get_running_loop().remove_reader(channel.master)
             asyncio.get_running_loop().remove_writer(channel.master)
             os.close(channel.master)
+            if channel.recorder and channel.recorder.timer:
+                channel.recorder.timer.cancel()
         for connection in (self.bridge.listener, self.bridge.speaker):
             connection.close()
         self.bridge.marks.close()

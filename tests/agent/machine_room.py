@@ -130,7 +130,7 @@ class PlainFiles:
 
 def hall(tmp_path: Path, capacity: int = 4) -> tuple[Sessions, MachineRoom]:
     """Sessions over a machine room, on a fresh state directory."""
-    settings = SimpleNamespace(agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here",
+    settings = SimpleNamespace(state_dir=tmp_path, agent_dir=tmp_path / "agent", content_dir=tmp_path / "content", host="here",
                                kept_bytes=1 << 30, standard_runtime="")
     settings.content_dir.mkdir()
     records = Records(settings.agent_dir)

@@ -70,6 +70,18 @@ def findings(course: Path) -> list[tuple[str, int, str]]:
     return [(found.path.name, found.line, found.rule) for found in loader.load_course(course)[1]]
 
 
+@pytest.mark.parametrize(("line", "lab", "wrong"), [
+    ("", {}, []), ("recording: true\n", {}, []), ("recording: false\n", {"recording": False}, []),
+    ("recording: maybe\n", {}, [("course.yaml", 4, "form")])])
+def test_a_course_may_record_no_terminals(course, line, lab, wrong):
+    with (course / "course.yaml").open("a") as file:
+        file.write(line)
+    found, _ = loader.load_course(course)
+    assert findings(course) == wrong
+    own = found.modules[0].lessons[0].lab
+    assert {key: value for key, value in own.items() if key == "recording"} == lab
+
+
 def test_a_sound_course_has_no_findings(course):
     found, wrong = loader.load_course(course)
     assert wrong == []

@@ -110,7 +110,7 @@ export class TerminalView extends EventTarget {
     return "";
   }
 
-  // What the screen and its scrollback hold, as text: the server keeps no copy of anybody's terminal.
+  // What the screen and its scrollback hold, as text.
   transcript() {
     const buffer = this.xterm.buffer.normal;
     const lines = Array.from({ length: buffer.length }, (_, row) => buffer.getLine(row));

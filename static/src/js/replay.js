@@ -1,0 +1,35 @@
+// The page of recordings: asciinema-player on one recording, and the tasks passed in it as a list that leads there.
+import { create } from "asciinema-player";
+
+const home = document.querySelector("[data-film]");
+const FONT = getComputedStyle(document.documentElement).getPropertyValue("--font-mono");
+const theme = document.documentElement.dataset.theme === "dark" ? "asciinema" : "solarized-light";
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+// The tasks are markers of the file: [seconds, "m", label].
+const markersOf = (file) => file.split("\n").filter((line) => line.includes('"m"')).map((line) => JSON.parse(line)).filter(([, kind]) => kind === "m");
+
+function listMarkers(player, markers) {
+  const list = document.querySelector(".markers");
+  markers.forEach(([at, , label], marker) => {
+    const item = document.createElement("li");
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+    const time = Object.assign(document.createElement("span"), { className: "time", textContent: ` ${clock(at)}` });
+    button.addEventListener("click", () => player.seek({ marker }));
+    item.append(button, time);
+    list.append(item);
+  });
+  list.closest("[data-markers]").hidden = !markers.length;
+}
+
+async function show() {
+  const response = await fetch(home.dataset.film);
+  if (!response.ok) throw new Error(`the site answers ${response.status}`);
+  const file = await response.text();
+  const player = create({ data: file }, home, { fit: "width", idleTimeLimit: 2, terminalFontFamily: FONT, theme,
+    poster: "npt:0:02", cursorMode: still ? "steady" : "blinking" });
+  listMarkers(player, markersOf(file));
+}
+
+show().catch(() => home.replaceWith(Object.assign(document.createElement("p"), { textContent: home.dataset.failed })));
