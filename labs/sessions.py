@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from labs import agent_client, notices
 from labs.models import LabSession, Lesson, TaskResult
+from labs.sight import counters
 
 State = LabSession.State
 THROWN_AWAY = "thrown-away"
@@ -122,6 +123,7 @@ def fail(session: LabSession, reason: str, detail: str = "") -> None:
     session.state = State.ENDED if is_disk_kept else State.FAILED
     session.kept_until = now + timedelta(days=settings.SESSION_KEPT_DAYS) if is_disk_kept else None
     session.reason, session.detail, session.ended_at = reason, detail, now
+    transaction.on_commit(lambda: counters.add(counters.FAILURES, reason))
 
 
 def become_ready(session: LabSession, at: datetime) -> None:
@@ -131,6 +133,8 @@ def become_ready(session: LabSession, at: datetime) -> None:
     session.expires_at = at + timedelta(minutes=limits["minutes"])
     session.deadline_at = session.expires_at + timedelta(minutes=limits["extend"] * 4)
     session.warned_minutes = None
+    waited = (at - session.queued_at).total_seconds()
+    transaction.on_commit(lambda: counters.add_start(waited))
 
 
 def _extend(session: LabSession) -> None:

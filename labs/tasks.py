@@ -4,13 +4,12 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from prometheus_client import Counter
 
 from labs import event_payload, events, timers
+from labs.sight import counters, synthetic
 from runtime_agent import protocol
 
 log = logging.getLogger(__name__)
-refused = Counter("bulkhead_events_refused_total", "Events of workers that broke the protocol", ["reason"])
 
 
 @shared_task(name=protocol.TASK_RECORD_EVENT)
@@ -18,10 +17,18 @@ def record_event(**event: Any) -> None:
     try:
         events.record(**event_payload.check_names(event))
     except protocol.ProtocolError as error:
-        refused.labels(error.reason).inc()
+        counters.add(counters.EVENTS_REFUSED, error.reason)
         log.warning("event refused session_id=%s: %s", str(event.get("session_id"))[:40], error)
 
 
 @shared_task(name="web.watch_sessions")
 def watch_sessions() -> None:
     timers.watch()
+    counters.note_timers()
+
+
+@shared_task(name="web.walk_as_student", ignore_result=True)
+def walk_as_student() -> None:
+    result = synthetic.walk()
+    if not result["ok"]:
+        log.error("the synthetic student failed at %s: %s", result["failed"], result["why"])

@@ -3,6 +3,7 @@
 from django.urls import include, path, register_converter
 
 from labs import course_views, lesson_views, one_time, replay_views, session_views, views, xray_views
+from labs.sight import views as sight
 
 
 class RecordingName:
@@ -48,6 +49,8 @@ urlpatterns = [
     path("glossary/", course_views.glossary, name="glossary"),
     path("search/", course_views.search, name="search"),
     path("operator/", views.operator, name="operator"),
+    path("operator/capacity/", sight.show_capacity, name="operator-capacity"),
+    path("metrics", sight.show_metrics, name="metrics"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from labs import agent_client, kept
 from labs.lesson_page import progress_of
 from labs.models import Course, LabSession, Module
+from labs.sight.views import last_walk
 
 RECENT_SESSIONS = 50
 
@@ -62,7 +63,7 @@ def operator(request: HttpRequest) -> HttpResponse:
     hosts = [{**host, "name": name, "heard": localtime(datetime.fromtimestamp(host["at"], timezone.utc))}
              for name, host in sorted(agent_client.living_hosts().items())]
     sessions = LabSession.objects.select_related("user", "lesson")[:RECENT_SESSIONS]
-    return render(request, "labs/operator.html", {"hosts": hosts, "sessions": sessions})
+    return render(request, "labs/operator.html", {"hosts": hosts, "sessions": sessions, "walk": last_walk()})
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

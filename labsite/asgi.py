@@ -13,8 +13,9 @@ _http = get_asgi_application()
 
 from labs.previews.app import Hosts  # noqa: E402
 from labs.routing import websocket_urlpatterns  # noqa: E402  (models need the apps that the line above loads)
+from labsite.logs import Requests  # noqa: E402
 
-application = Hosts(ProtocolTypeRouter({
+application = Requests(Hosts(ProtocolTypeRouter({
     "http": _http,
     "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-}))
+})))

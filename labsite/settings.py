@@ -5,11 +5,14 @@ Rules between settings are system checks (``labsite.checks``). The agent has set
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from celery.schedules import schedule
 from csp.constants import NONCE, NONE, SELF
 from environs import Env, validate
+
+from labsite import sentry
 
 env = Env(prefix="BULKHEAD_")
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +35,12 @@ SESSION_OVERDUE_SECONDS = env.int("SESSION_OVERDUE_SECONDS", 180, validate=valid
 SESSION_NUDGE_SECONDS = env.int("SESSION_NUDGE_SECONDS", 20, validate=validate.Range(min=5))
 SESSION_ORPHANED_SECONDS = env.int("SESSION_ORPHANED_SECONDS", 1800, validate=validate.Range(min=60))
 SESSION_KEPT_MIB = env.int("SESSION_KEPT_MIB", 2048, validate=validate.Range(min=1))
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+SYNTHETIC_MINUTES = env.int("SYNTHETIC_MINUTES", 0, validate=validate.Range(min=0, max=1440))
+SYNTHETIC_LESSON = env.str("SYNTHETIC_LESSON", "")
+SYNTHETIC_URL = env.str("SYNTHETIC_URL", "")
+HOST_HOUR_PRICE = env.float("HOST_HOUR_PRICE", 0.0, validate=validate.Range(min=0))
+SENTRY_DSN = env.str("SENTRY_DSN", "", validate=sentry.check)
 SESSION_KEPT_DAYS = env.int("SESSION_KEPT_DAYS", 7, validate=validate.Range(min=0, max=365))
 
 INSTALLED_APPS = [
@@ -98,6 +107,10 @@ CELERY_BEAT_SCHEDULE = {
     "timers": {"task": "web.watch_sessions", "schedule": schedule(5.0), "options": {"expires": 5}},
 }
 
+if SYNTHETIC_MINUTES:
+    CELERY_BEAT_SCHEDULE["synthetic"] = {"task": "web.walk_as_student", "schedule": schedule(SYNTHETIC_MINUTES * 60.0),
+                                         "options": {"expires": 60}}
+
 AUTHENTICATION_BACKENDS = [
     "rules.permissions.ObjectPermissionBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -150,9 +163,15 @@ STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"
             "staticfiles": {"BACKEND": "labsite.static_files.HashedFiles"}}
 WHITENOISE_USE_FINDERS = DEBUG
 
+LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=validate.OneOf(("text", "json")))
+_process = next((name for word, name in (("celery", "worker"), ("daphne", "web")) if word in sys.argv[0]), "manage")
 LOGGING = {
     "version": 1, "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"text": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+                   "json": {"()": "labsite.logs.json_formatter", "process": _process}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": env.log_level("LOG_LEVEL", "INFO")},
 }
+if SENTRY_DSN:
+    LOGGING["handlers"]["sentry"] = {"class": "labsite.sentry.SentryHandler", "dsn": SENTRY_DSN}
+    LOGGING["root"]["handlers"].append("sentry")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import notify, proc, protocol, recording, terminal
+from runtime_agent import logs, notify, proc, protocol, recording, terminal
 from runtime_agent.bus import Connection
 from runtime_agent.channel import Channel
 from runtime_agent.errors import AgentError
@@ -243,7 +243,7 @@ class Bridge:
 
 def main(settings: Settings) -> int:
     """Serve until told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s bridge %(levelname)s %(message)s")
+    logs.set_up("bridge")
 
     async def serve() -> None:
         await Bridge(settings).run()

@@ -22,6 +22,8 @@ from runtime_agent import (
     heartbeat,
     image_progress,
     images,
+    logs,
+    metrics,
     namespace,
     notify,
     opened,
@@ -51,7 +53,7 @@ class Control:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.stopped = threading.Event()
+        self.stopped, self.is_ready = threading.Event(), threading.Event()
         self.outbox = events.Outbox(settings.agent_dir / "outbox", settings.host)
         self.capacity = Capacity(settings.capacity, self._places)
         self.facts = {"cgroup": cgroup.version(), "runtime": sandbox.runtime_name(settings)}
@@ -76,6 +78,7 @@ class Control:
             without_gossip=True, without_mingle=True, without_heartbeat=True, optimization="fair",
             loglevel="INFO", quiet=True)
         self._start_threads()
+        metrics.serve(self.settings.metrics_port, self.figures())
         worker.start()
         self.stopped.set()
         return worker.exitcode or 0
@@ -85,6 +88,10 @@ class Control:
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
                 "images": images.installed(self.settings), "image_states": image_progress.states(self.settings),
                 "kernel": os.uname().release, "warm": self.pool.count(), **self.facts}
+
+    def figures(self) -> metrics.Host:
+        return metrics.Host(self.settings.capacity, self.capacity.used, self.pool.count, self.outbox.directory,
+                            self.settings.agent_dir, self.is_ready.is_set)
 
     def _places(self) -> set[tuple[str, str]]:
         return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}
@@ -113,6 +120,7 @@ class Control:
         self.sessions.on_places_changed = tap.sync
         task_received.connect(lambda request, **_: self._has_arrived(request.name, tap), weak=False)
         self._thread("tap", lambda: keep_in_step(tap, self.stopped))
+        self.is_ready.set()
         notify.ready()
         log.info("control ready host=%s capacity=%d", self.settings.host, self.settings.capacity)
 
@@ -143,6 +151,7 @@ def keep_in_step(tap: QueueTap, stopped: threading.Event) -> None:
 
 def main(settings: Settings) -> int:
     """Enter the agent's own mount namespace, before any thread exists, and serve."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s control %(levelname)s %(message)s")
+    logs.set_up("control")
+    logs.follow_tasks()
     namespace.enter(settings)
     return Control(selftest.choose_standard(selftest.choose(settings))).run()

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import protocol
+from runtime_agent import metrics, protocol
 
 RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Outbox:
             event = {"event_id": str(uuid.uuid4()), "session_id": protocol.check_session_id(session_id),
                      "seq": seq, "host": self.host, "kind": kind, "at": time.time(), "payload": payload}
             _write(self.directory / f"{seq:016d}.json", json.dumps(event))
+        metrics.note_event(kind, session_id, payload)
         log.info("event kind=%s session_id=%s seq=%d", kind, session_id, seq)
         self.wake.set()
 

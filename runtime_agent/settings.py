@@ -41,6 +41,7 @@ class Settings:
     runtime: str
     kept_gib: int
     standard_runtime: str
+    metrics_port: int = 0
 
     @property
     def kept_bytes(self) -> int:
@@ -94,7 +95,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
         runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"),
         kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"),
-        standard_runtime=_read(environ, "BULKHEAD_STANDARD_RUNTIME", "", _standard_runtime, "runsc, or empty"))
+        standard_runtime=_read(environ, "BULKHEAD_STANDARD_RUNTIME", "", _standard_runtime, "runsc, or empty"),
+        metrics_port=_read(environ, "BULKHEAD_METRICS_PORT", "0", _number(0, 65535), "0 (off) to 65535"))
 
 
 @functools.cache

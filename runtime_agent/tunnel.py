@@ -18,7 +18,7 @@ import signal
 import weakref
 from typing import Any
 
-from runtime_agent import notify, protocol, recording
+from runtime_agent import logs, notify, protocol, recording
 from runtime_agent.bus import Connection
 from runtime_agent.fetch import Fetch
 from runtime_agent.preview_target import Targets
@@ -161,7 +161,7 @@ class TunnelProcess:
 
 def main(settings: Settings) -> int:
     """Serve until told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s tunnel %(levelname)s %(message)s")
+    logs.set_up("tunnel")
 
     async def serve() -> None:
         await TunnelProcess(settings).run()

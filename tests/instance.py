@@ -57,7 +57,8 @@ class Instance:
         self.state, self.run = root / "state", root / "run"
         name = f"bhtest-{secrets.token_hex(3)}"
         self.environment = {
-            **os.environ,
+            # pytest-django's: with it Celery would load Django into the agent.
+            **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONPATH": str(PROJECT),
             "BULKHEAD_STATE_DIR": str(self.state),
@@ -84,8 +85,8 @@ class Instance:
         return {
             "redis": ["redis-server", "--port", "0", "--unixsocket", f"{self.run}/redis.sock",
                       "--dir", str(self.state / "redis"), "--appendonly", "yes"],
-            "web": [*python, "daphne", "-b", "127.0.0.1", "-p", str(self.port), "labsite.asgi:application"],
-            "worker": [*python, "celery", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads", "-c", "4",
+            "web": [*python, "daphne", "-b", "127.0.0.1", "-p", str(self.port), "-v", "0", "labsite.asgi:application"],
+            "worker": [*python, "celery", "-q", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads", "-c", "4",
                        "-s", str(self.state / "web" / "beat"), "--without-gossip", "--without-mingle"],
             "control": [*python, "runtime_agent", "control"],
             "bridge": [*python, "runtime_agent", "bridge"],

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.lab import backups, host, images, install, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
-STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "labs", "browser")
+STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "labs", "browser", *testing.BY_HAND)
 
 
 def main(argv: list[str]) -> int:

@@ -13,7 +13,8 @@ from deploy.lab.table import Row
 SITE = ["python3-venv", "ca-certificates", "redis-server"]
 WORKER = ["crun", "conmon", "catatonit", "busybox-static", "mmdebstrap", "e2fsprogs", "util-linux", "iproute2",
           "procps", "debian-archive-keyring"]
-TESTS = ["systemd", "postgresql", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci"]
+TESTS = ["systemd", "postgresql", "caddy", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci"]
+BOOT = ["user-mode-linux"]
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 

@@ -16,10 +16,11 @@ from deploy.lab.places import Places, is_root
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED_ON = ("LANG", "TZ", "BULKHEAD_CAPACITY", "BULKHEAD_WARM", "BULKHEAD_HOST", "BULKHEAD_CGROUP", "BULKHEAD_RUNTIME",
-             "BULKHEAD_SLOT_BASE", "BULKHEAD_KEPT_GIB", "BULKHEAD_STANDARD_RUNTIME")
+             "BULKHEAD_SLOT_BASE", "BULKHEAD_KEPT_GIB", "BULKHEAD_STANDARD_RUNTIME", "BULKHEAD_LOG_FORMAT", "BULKHEAD_METRICS_PORT")
 SITE_ONLY = ("BULKHEAD_DATABASE_URL", "BULKHEAD_CONTENT_DIRS", "BULKHEAD_SIGNUP_OPEN", "BULKHEAD_TIME_ZONE",
              "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB",
-             "BULKHEAD_PREVIEW_HOST")
+             "BULKHEAD_PREVIEW_HOST", "BULKHEAD_METRICS_TOKEN", "BULKHEAD_SYNTHETIC_MINUTES", "BULKHEAD_SYNTHETIC_LESSON",
+             "BULKHEAD_SYNTHETIC_URL", "BULKHEAD_HOST_HOUR_PRICE", "BULKHEAD_SENTRY_DSN", "BULKHEAD_LOG_LEVEL")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def site_environment(places: Places, address: str) -> dict[str, str]:
     found = {name: os.environ[name] for name in SITE_ONLY if name in os.environ}
     return {**shared_environment(places), **ground.read_secrets(places), **found,
             "HOME": str(places.state / "web"), "BULKHEAD_STATIC_DIR": str(places.state / "static"),
+            "BULKHEAD_SYNTHETIC_URL": os.environ.get("BULKHEAD_SYNTHETIC_URL", address),
             "BULKHEAD_ORIGIN": os.environ.get("BULKHEAD_ORIGIN", address),
             "BULKHEAD_ALLOWED_HOSTS": os.environ.get("BULKHEAD_ALLOWED_HOSTS", f"{host},127.0.0.1,localhost")}
 
@@ -56,9 +58,10 @@ def every(places: Places, listen: str, port: int) -> list[Service]:
     python, site = str(places.python), site_environment(places, f"http://{listen}:{port}")
     services = [
         Service("redis", redis_command(places), shared_environment(places), waits_for=places.socket),
-        Service("web", [python, "-m", "daphne", "-b", listen, "-p", str(port), "--no-server-name",
+        Service("web", [python, "-m", "daphne", "-b", listen, "-p", str(port), "--no-server-name", "-v", "0",
                         "labsite.asgi:application"], site),
-        Service("worker", [python, "-m", "celery", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads", "-c", "4",
+        Service("worker", [python, "-m", "celery", "-q", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads",
+                           "-c", "4",
                            "-s", str(places.state / "web" / "beat"), "--without-gossip", "--without-mingle",
                            "-l", "INFO"], site)]
     return services + (agent(places, shared_environment(places)) if is_root() else [])

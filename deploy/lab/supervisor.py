@@ -99,7 +99,7 @@ class Supervisor:
             self.say(name, line.decode(errors="replace").rstrip())
 
     def say(self, name: str, text: str) -> None:
-        line = f"{name:8} {text}\n"
+        line = line_of(name, text)
         self.log.write(line)
         self.log.flush()
         if self.log is not sys.stdout and (name == "lab" or os.environ.get("BULKHEAD_VERBOSE")):
@@ -118,6 +118,13 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
+
+
+def line_of(name: str, text: str) -> str:
+    """With BULKHEAD_LOG_FORMAT=json every line is one object: a process's own as it is, anything else wrapped."""
+    if os.environ.get("BULKHEAD_LOG_FORMAT") != "json":
+        return f"{name:8} {text}\n"
+    return f"{text}\n" if text.startswith('{"process": ') else json.dumps({"process": name, "event": text}) + "\n"
 
 
 def pid_file(places: Places) -> Path:

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.lab import images, postgres, programs, services
+from deploy.lab import images, packages, postgres, programs, services
 from deploy.lab.places import Places, SetupError, find, is_root
 from deploy.lab.up import check_and_prepare
 
 UNUSED_PORT = 0
+BY_HAND = ("systemd",)
+"""Stages that run only when they are named: they take longer than all others have."""
 COUNTS = re.compile(r"(\d+) (passed|failed|error|errors|skipped)")
 
 
@@ -36,7 +38,7 @@ def test(only: list[str], rest: list[str]) -> int:
         images.build(places, images.recipes(places))
     results, counted = [], {"passed": 0, "failed": 0, "skipped": 0}
     for stage in stages(places, rest):
-        if only and stage.name not in only:
+        if stage.name not in only if only else stage.name in BY_HAND:
             continue
         if stage.needs_root and not is_root():
             raise SetupError(f"the stage {stage.name} needs root: sudo ./lab test")
@@ -70,7 +72,14 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
         Stage("labs", lambda: check(places, []), needs_root=True),
-        Stage("browser", pytest("tests/browser"), needs_root=True)]
+        Stage("browser", pytest("tests/browser"), needs_root=True),
+        Stage("systemd", lambda: boot(places, rest), needs_root=True)]
+
+
+def boot(places: Places, rest: list[str]) -> tuple[int, str]:
+    """The units on a machine of their own, which boots twice."""
+    packages.install(packages.BOOT)
+    return python(places, "-m", "pytest", "tests/boot", "-p", "no:django", *rest)
 
 
 def on_postgres(places: Places, arguments: list[str]) -> tuple[int, str]:

@@ -29,6 +29,7 @@ def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings)
 
 @pytest.fixture(autouse=True)
 def on_its_own(settings):
+    settings.REDIS_URL = "unix:///nonexistent/redis.sock?db=0"  # a site may run on this machine; ``redis_server`` gives one
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
