@@ -35,12 +35,13 @@ def load(course: loader.Course, position: int) -> int:
     """Bring one course into the database; how many lessons it has now."""
     row, _ = Course.objects.update_or_create(slug=course.slug, defaults={
         "title": course.title, "summary": course.summary, "language": course.language, "licence": course.licence,
-        "position": position})
+        "certificate": course.certificate, "position": position})
     link_terms(course)
     count = 0
     for module_position, module in enumerate(course.modules):
         module_row, _ = Module.objects.update_or_create(course=row, slug=module.slug, defaults={
-            "title": module.title, "summary": module.summary, "position": module_position})
+            "title": module.title, "summary": module.summary, "position": module_position,
+            **({} if module.is_exam_broken else {"exam": module.exam})})
         for lesson_position, lesson in enumerate(module.lessons):
             _load_lesson(module_row, lesson, lesson_position)
             count += 1

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-import hashlib
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, notices, numbers, rewinding, sessions, widgets
+from labs import agent_client, marking, notices, numbers, reading, rewinding, sessions, widgets
 from labs.limit_sliders import limit_sliders
-from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, TaskResult
+from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, ReadingMark, TaskResult
 from runtime_agent import protocol
 
 Block = dict[str, Any]
@@ -41,6 +40,7 @@ class Reader:
         self.hints = self._by(HintTaken, "hint", mine)
         self.answers = self._by(Answer, "block", mine)
         self.measured = self._by(Measurement, "block", mine)
+        self.read = self._by(ReadingMark, "step", mine)
         self.session = (LabSession.objects.filter(**mine).prefetch_related("terminals").first()
                         if self.is_known else None)
 
@@ -85,6 +85,7 @@ def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> 
         "terminals": list(reader.session.terminals.all()) if reader.session else [],
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
+        "reading": {"read": len(reader.read), "total": len(reading.sections(lesson))},
         "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
         "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
         "session_create_url": reverse("session-create", args=address(lesson))}
@@ -144,6 +145,7 @@ def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any],
         passed = sum(task["passed"] for task in own)
         step["can_start_over"] = rewinding.can_start_over(reader.session, step["id"])
         step["why_not"] = rewinding.why_not(reader.session, step["id"])
+        step["is_read"] = step["id"] in reader.read
         step["done"] = "all" if own and passed == len(own) else "some" if passed else "none"
         for block in step["blocks"]:
             _merge(block, reader, by_id, facts, errors)
@@ -198,52 +200,10 @@ def _merge_quiz(block: Block, found: Answer | None) -> None:
     for question in block["questions"]:
         answer = given.get(question["id"])
         question["given"] = answer if isinstance(answer, str) else None
-        question["correct"] = is_right(question, answer) if found else None
+        question["correct"] = marking.is_right(question, answer) if found else None
         if question["kind"] == "order":
-            question["options"] = shuffled(question)
+            question["options"] = marking.shuffled(question)
         for option in question.get("options", []):
             chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
             option["chosen"] = bool(found) and chosen
             option["place"] = answer.get(option["id"]) if isinstance(answer, dict) else None
-
-
-def shuffled(question: Block) -> list[Block]:
-    """The lines to be put in order, in an order that is the same at every look and never the right one."""
-    right = question["options"]
-    mixed = sorted(right, key=lambda option: hashlib.sha256(f"{question['id']}{option['id']}".encode()).digest())
-    return mixed if mixed != right else [*mixed[1:], mixed[0]]
-
-
-def is_right(question: Block, answer: Any) -> bool:
-    """Whether ``answer`` (a text, a list of option ids, or places by option id) answers the question."""
-    kind = question["kind"]
-    if kind in ("single", "multiple"):
-        right = {option["id"] for option in question["options"] if option["correct"]}
-        return {answer} == right if isinstance(answer, str) else set(answer or []) == right
-    if kind == "order":
-        return isinstance(answer, dict) and [option["id"] for option in question["options"]] == sorted(
-            answer, key=lambda option: str(answer[option]).zfill(4))
-    if kind == "number":
-        return _is_near(answer, question.get("answer"), question.get("tolerance") or 0)
-    return str(answer or "").strip().casefold() == str(question.get("answer", "")).strip().casefold()
-
-
-def _is_near(answer: Any, right: Any, tolerance: float) -> bool:
-    try:
-        return abs(float(str(answer).replace(",", ".")) - float(right)) <= float(tolerance)
-    except (TypeError, ValueError):
-        return False
-
-
-def progress_of(user: Any, modules: list[Any]) -> list[dict[str, Any]]:
-    """Modules with their lessons, each with passed and total tasks: what home and progress pages list."""
-    passed: dict[int, int] = {}
-    if user.is_authenticated:
-        for lesson_id in TaskResult.objects.filter(user=user, passed_at__isnull=False).values_list("lesson_id", flat=True):
-            passed[lesson_id] = passed.get(lesson_id, 0) + 1
-    return [{"slug": module.slug, "title": module.title, "summary": module.summary, "lessons": [
-        {"id": lesson.id, "title": lesson.title, "summary": lesson.summary, "minutes": lesson.minutes,
-         "url": lesson.get_absolute_url(), "passed": passed.get(lesson.id, 0),
-         "total": len((lesson.lab or {}).get("tasks", []))} for lesson in module.lessons.all()]} for module in modules]
-
-

@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import lesson_page, sessions
+from labs import lesson_page, marking, sessions
+from labs import reading as reading_marks
 from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from labs.previews import access
@@ -91,7 +92,7 @@ def answer(request: HttpRequest, course: str, module: str, lesson: str, block: s
                 "kind": "predict", "given": given, "correct": is_predicted(asked, given)})
     else:
         given_all = {question["id"]: storable(_given(request, question)) for question in asked["questions"]}
-        right = all(lesson_page.is_right(question, given_all[question["id"]]) for question in asked["questions"])
+        right = all(marking.is_right(question, given_all[question["id"]]) for question in asked["questions"])
         Answer.objects.update_or_create(user=request.user, lesson=found, block=block, defaults={
             "kind": "quiz", "given": given_all, "correct": right})
     return redirect(f"{found.get_absolute_url()}#{asked['kind']}-{block}")
@@ -99,7 +100,7 @@ def answer(request: HttpRequest, course: str, module: str, lesson: str, block: s
 
 def is_predicted(asked: dict[str, Any], given: str) -> bool:
     kind = "number" if asked["kind_of"] == "number" else "text"
-    return lesson_page.is_right({"kind": kind, "answer": asked["answer"], "tolerance": asked.get("tolerance")}, given)
+    return marking.is_right({"kind": kind, "answer": asked["answer"], "tolerance": asked.get("tolerance")}, given)
 
 
 def _given(request: HttpRequest, question: dict[str, Any]) -> Any:
@@ -127,6 +128,29 @@ def measurement(request: HttpRequest, course: str, module: str, lesson: str, blo
     Measurement.objects.update_or_create(user=request.user, lesson=found, block=block,
                                          defaults={"value": value, "unit": asked.get("unit") or ""})
     return redirect(f"{found.get_absolute_url()}#measure-{block}")
+
+
+@require_POST
+@login_required
+def reading(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
+    """Remember that a section has been read, or without one that all have."""
+    found = find(course, module, lesson)
+    if not reading_marks.mark(request.user, found, request.POST.get("step", "")):
+        raise Http404
+    return _to_reading(request, found)
+
+
+@require_POST
+@login_required
+def reading_removal(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
+    found = find(course, module, lesson)
+    reading_marks.unmark(request.user, found)
+    return _to_reading(request, found)
+
+
+def _to_reading(request: HttpRequest, lesson: Lesson) -> HttpResponse:
+    """The page's script asks for one section at a time and needs no page for it."""
+    return HttpResponse(status=204) if "quiet" in request.POST else redirect(f"{lesson.get_absolute_url()}#reading")
 
 
 def block_of(lesson: Lesson, block_id: str, *kinds: str) -> dict[str, Any]:

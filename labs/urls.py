@@ -2,7 +2,17 @@
 
 from django.urls import include, path, register_converter
 
-from labs import course_views, lesson_views, one_time, replay_views, session_views, views, xray_views
+from labs import (
+    certificate_views,
+    course_views,
+    exam_views,
+    lesson_views,
+    one_time,
+    replay_views,
+    session_views,
+    views,
+    xray_views,
+)
 from labs.sight import views as sight
 
 
@@ -21,6 +31,8 @@ lesson_patterns = [
     path("hints/<slug:block>/", lesson_views.hint, name="hint"),
     path("answers/<slug:block>/", lesson_views.answer, name="answer"),
     path("measurements/<slug:block>/", lesson_views.measurement, name="measurement"),
+    path("reading/", lesson_views.reading, name="reading"),
+    path("reading/removal/", lesson_views.reading_removal, name="reading-removal"),
 ]
 session_patterns = [
     path("", session_views.show, name="session"),
@@ -46,6 +58,16 @@ urlpatterns = [
     path("me/", views.me_progress, name="me-progress"),
     path("me/numbers/", course_views.numbers, name="me-numbers"),
     path("offline/<slug:course>.zip", course_views.offline_bundle, name="offline-bundle"),
+    path("exams/<slug:course>/<slug:module>/", exam_views.show, name="exam"),
+    path("exams/<slug:course>/<slug:module>/attempts/", exam_views.begin, name="exam-attempt-create"),
+    path("attempts/<uuid:attempt>/", exam_views.attempt, name="exam-attempt"),
+    path("attempts/<uuid:attempt>/answers/", exam_views.answers, name="exam-answers"),
+    path("attempts/<uuid:attempt>/submission/", exam_views.submission, name="exam-submission"),
+    path("me/certificates/<slug:course>/", certificate_views.mine, name="certificate"),
+    path("certificates/", certificate_views.every, name="certificates"),
+    path("certificates/<uuid:certificate>.pdf", certificate_views.pdf, name="certificate-pdf"),
+    path("certificates/<uuid:certificate>/revocation/", certificate_views.revocation, name="certificate-revocation"),
+    path("verify/<str:certificate>/", certificate_views.verification, name="certificate-verification"),
     path("glossary/", course_views.glossary, name="glossary"),
     path("search/", course_views.search, name="search"),
     path("operator/", views.operator, name="operator"),

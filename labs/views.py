@@ -12,8 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import localtime
 
-from labs import agent_client, kept
-from labs.lesson_page import progress_of
+from labs import agent_client, certificates, kept, progress
 from labs.models import Course, LabSession, Module
 from labs.sight.views import last_walk
 
@@ -22,38 +21,34 @@ RECENT_SESSIONS = 50
 
 def course_home(request: HttpRequest) -> HttpResponse:
     course = Course.objects.first()
-    modules = progress_of(request.user, modules_of(course))
+    modules = progress.of(request.user, modules_of(course))
     lessons = [lesson for module in modules for lesson in module["lessons"]]
     return render(request, "labs/home.html", {
-        "course": course, "modules": modules, **where_to_continue(request.user, lessons),
+        "course": course, "modules": modules, **progress.where_to_continue(request.user, lessons), **about_certificate(request.user, course),
         "progress": {"passed": sum(lesson["passed"] for lesson in lessons),
                      "total": sum(lesson["total"] for lesson in lessons)}})
 
 
-def modules_of(course: Course | None) -> list[Module]:
-    return list(Module.objects.filter(course=course).prefetch_related("lessons__module__course")) if course else []
-
-
-def where_to_continue(user: Any, lessons: list[dict[str, Any]]) -> dict[str, Any]:
-    """The lesson last worked in, else the first with something left."""
-    last = (LabSession.objects.filter(user=user).values_list("lesson_id", flat=True).first()
-            if user.is_authenticated else None)
-    unfinished = [lesson for lesson in lessons if lesson["passed"] < lesson["total"]]
-    found = next((lesson for lesson in unfinished if lesson["id"] == last), None) or next(
-        iter(unfinished), None) or next(iter(lessons), None)
-    if found is None:
+def about_certificate(user: Any, course: Course | None) -> dict[str, Any]:
+    """What is left to do for the course's certificate, for those who can earn one."""
+    if course is None or not course.certificate or not user.is_authenticated:
         return {}
-    return {"continue_lesson": found, "continue_url": found["url"], "continue_started": last is not None,
-            "continue_step": ""}
+    needs = certificates.needs_of(user, course)
+    return {"certificate_needs": needs, "is_certificate_earned": certificates.is_earned(needs)}
+
+
+def modules_of(course: Course | None) -> list[Module]:
+    return list(Module.objects.filter(course=course).select_related("course").prefetch_related("lessons__module__course")) if course else []
 
 
 @login_required
 def me_progress(request: HttpRequest) -> HttpResponse:
-    modules = progress_of(request.user, modules_of(Course.objects.first()))
+    course = Course.objects.first()
+    modules = progress.of(request.user, modules_of(course))
     running = (LabSession.objects.filter(user=request.user, state__in=(*LabSession.ACTIVE, LabSession.State.ENDING))
                .select_related("lesson__module__course"))
     return render(request, "labs/progress.html", {
-        "modules": modules, "running": running, "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
+        "course": course, "modules": modules, **about_certificate(request.user, course), "running": running, "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
 
 
 @login_required

@@ -45,10 +45,15 @@ const source = (name) => join(here, "src", name);
 
 await rm(outdir, { recursive: true, force: true });
 await mkdir(outdir, { recursive: true });
-await build({ ...common, outdir: join(outdir, "js"), entryPoints: [source("js/site.js"), source("js/lab.js"), source("js/widgets.js"), source("js/xray.js"), source("js/replay.js")],
+await build({ ...common, outdir: join(outdir, "js"), entryPoints: [source("js/site.js"), source("js/exam.js"), source("js/lab.js"), source("js/widgets.js"), source("js/xray.js"), source("js/replay.js")],
   format: "esm", target: "es2022" });
 await build({ ...common, outdir: join(outdir, "js"), entryPoints: [source("js/theme-early.js")], format: "iife" });
 await build({ ...common, outdir: join(outdir, "css"), entryPoints: [source("css/site.css"), source("css/lab.css"), source("css/xray.css"), source("css/replay.css")],
   loader: { ".woff2": "file" }, assetNames: "fonts/[name]", target: ["chrome111", "firefox113", "safari16.4"] });
+// Certificates are drawn by the site, not by a browser: these two are no web fonts.
+await mkdir(join(outdir, "print"), { recursive: true });
+for (const name of ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"]) {
+  await copyFile(join(root, "node_modules/dejavu-fonts-ttf/ttf", name), join(outdir, "print", name));
+}
 await copyFile(source("icon.svg"), join(outdir, "icon.svg"));
 await writeSprite();

@@ -93,11 +93,11 @@ def quiz(words: list[str], lines: list[str]) -> Block:
         raise ContainerError("a quiz needs at least one question under ###")
     ends = [*starts[1:], len(lines)]
     return {"kind": "quiz", "id": words[0],
-            "questions": [_question(f"q{number}", lines[start:end], start + 1)
+            "questions": [question(f"q{number}", lines[start:end], start + 1)
                           for number, (start, end) in enumerate(zip(starts, ends, strict=True), 1)]}
 
 
-def _question(name: str, lines: list[str], at: int) -> Block:
+def question(name: str, lines: list[str], at: int) -> Block:
     title = lines[0].removeprefix("### ").strip()
     prompt, options, answer, tolerance, feedback = _parts(lines[1:])
     block: Block = {"id": name, "prompt_html": html.render(f"{title}\n\n{prompt}".strip()), "options": options,

@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from labs.course import shared_checks
+from labs.course.exam_md import ExamFile
 from labs.course.findings import Finding, Findings, nearest
 from labs.course.lab_yaml import LabFile
 from labs.course.lesson_md import LessonFile, Parsed
 from labs.course.yaml_file import Node
 
 NUMBER = re.compile(r"^\d+-")
+NEEDS = ("labs", "exams")
+"""What a certificate may ask for: every task of every lab, every module's exam."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Module:
     summary: str
     lessons: list[Lesson]
     broken: list[str] = field(default_factory=list)
+    exam: dict[str, Any] | None = None
+    is_exam_broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Course:
     claims: list[str]
     modules: list[Module]
     is_recorded: bool = True
+    certificate: dict[str, Any] | None = None
 
 
 def load_course(folder: Path) -> tuple[Course | None, list[Finding]]:
@@ -67,10 +73,10 @@ def load_course(folder: Path) -> tuple[Course | None, list[Finding]]:
     if not node.is_mapping():
         findings.add(1, "form", "course.yaml must be a mapping with 'title', 'summary' and 'claims'")
         return None, sorted(findings)
-    node.only(("title", "summary", "language", "licence", "claims", "modules", "recording"))
+    node.only(("title", "summary", "language", "licence", "claims", "modules", "recording", "certificate"))
     claims = node.texts("claims")
     course = Course(slug_of(folder), node.text("title", most=200), node.text("summary"), node.text("language", "en"),
-                    node.text("licence", ""), claims, [], node.flag("recording", True))
+                    node.text("licence", ""), claims, [], node.flag("recording", True), _certificate(node.get("certificate")))
     for module_folder in _folders(folder, "module.yaml", node.texts("modules")):
         module, found = _load_module(module_folder, course)
         course.modules.append(module)
@@ -90,7 +96,24 @@ def _load_module(folder: Path, course: Course) -> tuple[Module, list[Finding]]:
             module.lessons.append(lesson)
         else:
             module.broken.append(slug_of(lesson_folder))
+    if (folder / "exam.md").is_file():
+        exam = ExamFile(folder, [lesson.slug for lesson in module.lessons] + module.broken)
+        read = exam.read()
+        findings += exam.findings
+        module = replace(module, exam=None if exam.findings else read, is_exam_broken=bool(exam.findings))
     return module, list(findings)
+
+
+def _certificate(node: Node | None) -> dict[str, Any] | None:
+    """{"hours", "needs"} of a course that gives one."""
+    if node is None:
+        return None
+    node.only(("hours", "needs"))
+    needs = node.texts("needs") or list(NEEDS)
+    for need in needs:
+        if need not in NEEDS:
+            node.get("needs").complain("form", f"a certificate may need {', '.join(NEEDS)}, not {need!r}.{nearest(need, NEEDS)}")
+    return {"hours": int(node.number("hours", 1, 1, 1000)), "needs": needs}
 
 
 def load_lesson(folder: Path, course: str, claims: list[str] | None,

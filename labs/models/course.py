@@ -5,11 +5,14 @@ from django.urls import reverse
 
 
 class Course(models.Model):
+    """``certificate`` is {"hours", "needs"}, or None if the course gives none."""
+
     slug = models.SlugField(unique=True)
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
     language = models.CharField(max_length=16, default="en")
     licence = models.CharField(max_length=100, blank=True)
+    certificate = models.JSONField(null=True, blank=True)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -20,10 +23,13 @@ class Course(models.Model):
 
 
 class Module(models.Model):
+    """``exam`` is what labs.course.exam_md reads, right answers included, or None: it never goes to a page as it is."""
+
     course = models.ForeignKey(Course, models.CASCADE, related_name="modules")
     slug = models.SlugField()
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
+    exam = models.JSONField(null=True, blank=True)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -54,6 +60,11 @@ class Lesson(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def number(self) -> str:
+        """What other lessons call it: "lesson 1.4"."""
+        return f"{self.module.position + 1}.{self.position + 1}"
 
     def get_absolute_url(self) -> str:
         return reverse("lesson", args=(self.module.course.slug, self.module.slug, self.slug))

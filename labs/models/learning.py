@@ -58,7 +58,9 @@ class Measurement(_Owned):
 
 
 class ReadingMark(_Owned):
-    step = models.CharField(max_length=80, blank=True)
+    """A section that was read to its end; ``at`` is when."""
+
+    step = models.CharField(max_length=80)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "lesson"], name="one_reading_mark_per_lesson")]
+        constraints = [models.UniqueConstraint(fields=["user", "lesson", "step"], name="one_mark_per_section")]

@@ -8,7 +8,7 @@ import pytest
 
 from labs import course_loading
 from labs.course import bundle, loader
-from labs.models import Course, Lesson
+from labs.models import Course, Lesson, Module
 
 LESSON = """---
 title: A lesson
@@ -325,3 +325,87 @@ def test_the_courses_own_checks_are_judged_too(shared, course):
     (shared / "b.sh").write_text(". /.bulkhead/checks/course/seen.sh\n")
     assert findings(course) == [("b.sh", 1, "no-file")]
     assert len(loader.load_course(course)[0].modules[0].lessons) == 1
+
+
+EXAM = """---
+questions: 1
+pass: 60
+wait: 5
+---
+
+## lesson
+
+### Is it so?
+- [x] yes
+  > It is.
+- [ ] no
+  > It is.
+
+### How many?
+= 4 +- 1
+> Four.
+"""
+
+
+@pytest.fixture
+def exam(course) -> Path:
+    path = course / "01-module" / "exam.md"
+    path.write_text(EXAM)
+    return path
+
+
+def test_a_modules_exam_is_read_with_its_pool(course, exam):
+    found, wrong = loader.load_course(course)
+    assert wrong == []
+    read = found.modules[0].exam
+    assert (read["questions"], read["pass_percent"], read["wait_minutes"]) == (1, 60, 5)
+    assert [(asked["lesson"], asked["kind"]) for asked in read["pool"]] == [("lesson", "single"), ("lesson", "number")]
+    assert len({asked["id"] for asked in read["pool"]}) == 2
+
+
+@pytest.mark.parametrize(("old", "new", "where"), [
+    ("---\nquestions", "questions", ("exam.md", 1, "front-matter")),
+    ("questions: 1", "questions: 2", ("exam.md", 1, "pool")),
+    ("questions: 1", "questions: many", ("exam.md", 2, "form")),
+    ("pass: 60", "pass: 101", ("exam.md", 3, "form")),
+    ("wait: 5", "wiat: 5", ("exam.md", 4, "unknown-key")),
+    ("## lesson", "## lessen", ("exam.md", 7, "lesson")),
+    ("## lesson\n", "", ("exam.md", 8, "lesson")),
+    ("  > It is.\n- [ ] no", "- [ ] no", ("exam.md", 9, "question")),
+    ("[x] yes", "[ ] yes", ("exam.md", 9, "question")),
+    ("### How many?\n= 4 +- 1\n> Four.", "### Is it so?\n= 4 +- 1\n> Four.", ("exam.md", 15, "twice")),
+])
+def test_a_mistake_in_an_exam_is_named_with_its_line(course, exam, old, new, where):
+    assert old in EXAM
+    exam.write_text(EXAM.replace(old, new))
+    assert where in findings(course)
+    assert loader.load_course(course)[0].modules[0].exam is None
+
+
+@pytest.mark.django_db
+def test_an_exam_with_an_error_keeps_its_former_version_and_one_that_is_gone_goes(course, exam, settings, tmp_path):
+    settings.CONTENT_DIRS, settings.PUBLISHED_DIR = [course.parent], tmp_path / "published"
+    course_loading.load_all()
+    exam.write_text(EXAM.replace("questions: 1", "questions: many"))
+    course_loading.load_all()
+    assert Module.objects.get().exam["questions"] == 1
+    exam.unlink()
+    course_loading.load_all()
+    assert Module.objects.get().exam is None
+
+
+@pytest.mark.parametrize(("line", "where"), [
+    ("certificate: {hours: 0}", "form"), ("certificate: {hours: 3, needs: [lab]}", "form"), ("certificate: {huors: 3}", "unknown-key")])
+def test_a_mistake_in_the_certificate_is_named(course, line, where):
+    path = course / "course.yaml"
+    path.write_text(path.read_text() + line + "\n")
+    assert ("course.yaml", len(path.read_text().splitlines()), where) in findings(course)
+
+
+def test_a_certificate_needs_labs_and_exams_unless_it_says_otherwise(course):
+    path = course / "course.yaml"
+    before = path.read_text()
+    path.write_text(before + "certificate: {hours: 3}\n")
+    assert loader.load_course(course)[0].certificate == {"hours": 3, "needs": ["labs", "exams"]}
+    path.write_text(before)
+    assert loader.load_course(course)[0].certificate is None

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from labs import agent_client, lesson_page, sessions
+from labs import agent_client, marking, sessions
 from labs.models import Answer, HintTaken, LabSession, Measurement
 from runtime_agent import protocol
 from tests.web.test_sessions import tell
@@ -169,7 +169,7 @@ def test_a_page_costs_the_same_queries_however_much_was_done(as_alice, lesson, h
 def test_lines_to_be_ordered_are_never_shown_in_the_right_order():
     for number in range(2, 7):
         options = [{"id": f"o{place}"} for place in range(number)]
-        assert lesson_page.shuffled({"id": "q", "options": options}) != options
+        assert marking.shuffled({"id": "q", "options": options}) != options
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+// An exam's answers are kept as they are chosen, so that neither a reload nor a closed tab costs one. What can't be
+// sent is sent again. Without scripts the form's button "Keep my answers" does the same.
+const TYPING_MS = 500;
+const AGAIN_MS = 4000;
+const form = document.querySelector("[data-exam]");
+const status = form.querySelector("[data-kept]");
+let timer = 0;
+let isChanged = false;
+let isSending = false;
+
+form.querySelector("[data-save]").hidden = true;
+
+function saveSoon(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(save, wait);
+}
+
+async function save() {
+  if (isSending) return saveSoon(TYPING_MS); // one after the other: an older form must not arrive last
+  isSending = true;
+  isChanged = false;
+  try {
+    const response = await post();
+    if (response.status === 409) return location.reload(); // handed in, in another tab
+    if (!response.ok) throw new Error(response.statusText);
+    status.textContent = status.dataset.keptWords;
+  } catch {
+    isChanged = true;
+    status.textContent = status.dataset.lostWords;
+    saveSoon(AGAIN_MS);
+  } finally {
+    isSending = false;
+  }
+}
+
+function post() {
+  return fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true, headers: { "X-Requested-With": "fetch" } });
+}
+
+form.addEventListener("input", (event) => {
+  isChanged = true;
+  saveSoon(event.target.matches("[type=radio], [type=checkbox]") ? 0 : TYPING_MS);
+});
+form.addEventListener("submit", () => {
+  clearTimeout(timer);
+  isChanged = false;
+});
+addEventListener("pagehide", () => { if (isChanged) post(); });
