@@ -12,6 +12,7 @@ who may make groups below it and can never lift the outer limit.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -117,18 +118,44 @@ class Group:
         _write(self.file("cpu", "cpu.cfs_quota_us"), int(limits.cpus * PERIOD_MICROSECONDS))
 
     def _limit_v2(self, limits: Limits) -> None:
+        """memory.high stays open: whoever is at it is slowed down for minutes, where version 1 ends the one that asks for
+        too much at once and it can be told why."""
+        self._give_back(limits.memory_bytes)
         _write(self.file("", "memory.max"), limits.memory_bytes)
-        _write(self.file("", "memory.high"), int(limits.memory_bytes * 0.9))
         if self.file("", "memory.swap.max").exists():
             _write(self.file("", "memory.swap.max"), 0)
         _write(self.file("", "pids.max"), limits.pids)
         _write(self.file("", "cpu.max"), f"{int(limits.cpus * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}")
+
+    def _give_back(self, memory_bytes: int) -> None:
+        """Refuse, as version 1 does, a limit below what is in use and can't be written out: version 2 would kill for it."""
+        used = int(self.file("", "memory.current").read_text())
+        if used > memory_bytes:
+            with contextlib.suppress(BlockingIOError):  # a part of it only
+                _write(self.file("", "memory.reclaim"), used - memory_bytes)
+            if int(self.file("", "memory.current").read_text()) > memory_bytes:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self.file("", "memory.max")))
 
     def _delegate(self, inner: Path, owner: int) -> None:
         os.chown(inner, owner, owner)
         for name in DELEGATED_V2 if self.version == 2 else DELEGATED_V1:
             if (inner / name).exists():
                 os.chown(inner / name, owner, owner)
+
+    def settle(self, pid: int) -> None:
+        """Move the first process of a delegated group below it, to ``main``, and hand the controllers on.
+
+        Version 2 gives a group's controllers to those below it only while it has no process itself, and engines want to
+        give each container limits. A shell that is opened later follows by itself: a runtime that may not put it into
+        ``inner`` puts it beside the first process. On version 1 nothing is in the way.
+        """
+        if self.version == 1:
+            return
+        inner = self.root / self.name / "inner"
+        (inner / "main").mkdir(exist_ok=True)
+        self._delegate(inner / "main", inner.stat().st_uid)
+        _write(inner / "main" / "cgroup.procs", pid)
+        _write(inner / "cgroup.subtree_control", V2_CONTROLLERS)
 
     # --- looking ------------------------------------------------------------------------------------------
 

@@ -164,6 +164,8 @@ def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) ->
     home = directory(settings, spec.session_id, spec.machine)
     rootfs.add_hosts(name, spec.hosts)
     network.connect(spec.session_id, spec.interfaces, started.pid)
+    if profiles.find(spec.profile).is_nested:
+        _settle(settings, name, started.pid)
     spawn.start_container(settings, name)
     ticks = proc.start_ticks(started.pid)
     if ticks is None or not (settings.runtime == gvisor.RUNTIME or _wait_for_init(started.pid, ticks)):
@@ -173,6 +175,13 @@ def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) ->
         "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
         "created_at": time.time(), "terminals": {}})
     return Sandbox(settings, spec, home)
+
+
+def _settle(settings: Settings, name: str, pid: int) -> None:
+    try:
+        cgroup.of_container(settings.cgroup, name).settle(pid)
+    except OSError as error:
+        raise AgentError("start-failed", f"cgroup of {name}: {error}") from error
 
 
 def _wait_for_init(pid: int, ticks: int) -> bool:
