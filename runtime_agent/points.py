@@ -84,6 +84,22 @@ class Points:
         """The same as the site is told it."""
         return [{"step": point["step"], "bytes": point["bytes"]} for point in self.list(session_id)]
 
+    def sizes(self) -> dict[str, int]:
+        """Session id -> bytes of its points, for every session that has one."""
+        found: dict[str, int] = {}
+        for file in self.directory.glob("*/[0-9]*/point.json"):
+            session_id = file.parent.parent.name
+            found[session_id] = found.get(session_id, 0) + json.loads(file.read_text())["bytes"]
+        return found
+
+    def drop_oldest(self, session_id: str) -> str | None:
+        """Forget the point of the earliest step; that step, or None if the session has no point."""
+        found = self.list(session_id)
+        if not found:
+            return None
+        shutil.rmtree(self._folder(session_id) / f"{found[0]['number']:02d}")
+        return found[0]["step"]
+
     # --- going back ---------------------------------------------------------------------------------------
 
     def restore(self, session_id: str, number: int, disks: dict[str, Path]) -> None:

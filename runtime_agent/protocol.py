@@ -208,6 +208,7 @@ POINT_SKIPPED = {
     "disk-full": "the worker's disk is nearly full",
     "too-large": "your sandbox holds too many files for a quick copy",
     "failed": "the worker could not copy your files",
+    "made-room": "the worker needed the space of your earliest copies for newer ones",
 }
 """Why a step has no point to go back to, as the end of a sentence."""
 STAGES = ("placed", "disk", "root", "runtime", "setup", "shell")

@@ -76,6 +76,34 @@ def keep_point(sessions: Sessions, record: Record, lab: Lab, step: str) -> None:
     sessions.emit("points", record, {"points": sessions.points.told(record.session_id), "skipped": skipped})
 
 
+def make_room(sessions: Sessions) -> list[tuple[str, str]]:
+    """Drop points until those of all running sessions fit into what this host gives them; what went, as (session, step).
+
+    The largest session gives first, its earliest step before later ones; each is told. What ended sessions keep has a
+    bound of its own (reaper.make_room).
+    """
+    ended = {kept.session_id for kept in sessions.records.kept()}
+    sizes = {session_id: size for session_id, size in sessions.points.sizes().items() if session_id not in ended}
+    dropped = []
+    while sizes and sum(sizes.values()) > sessions.settings.points_bytes:
+        largest = max(sizes, key=lambda session_id: sizes[session_id])
+        with sessions.lock_of(largest):
+            if step := _give_way(sessions, largest):
+                dropped.append((largest, step))
+            sizes[largest] = sessions.points.sizes().get(largest, 0) if step else 0
+    return dropped
+
+
+def _give_way(sessions: Sessions, session_id: str) -> str | None:
+    step = sessions.points.drop_oldest(session_id)
+    record = sessions.records.find(session_id)
+    if step and record:
+        log.info("dropped a point session_id=%s step=%s", session_id, step)
+        sessions.emit("points", record, {"points": sessions.points.told(session_id),
+                                         "skipped": {"step": step, "reason": "made-room"}})
+    return step
+
+
 def clean_up(sessions: Sessions) -> None:
     """After a death of this process: no disk stays frozen, no point half made."""
     sessions.points.clean_up()

@@ -40,6 +40,7 @@ class Settings:
     slot_base: int
     runtime: str
     kept_gib: int
+    points_gib: int
     standard_runtime: str
     metrics_port: int = 0
 
@@ -47,6 +48,11 @@ class Settings:
     def kept_bytes(self) -> int:
         """What the disks of ended sessions may take up together."""
         return self.kept_gib * GIB
+
+    @property
+    def points_bytes(self) -> int:
+        """What the points of running sessions may take up together."""
+        return self.points_gib * GIB
 
     @property
     def agent_dir(self) -> Path:
@@ -95,6 +101,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
         runtime=_read(environ, "BULKHEAD_RUNTIME", "auto", _runtime, "auto, crun or runc"),
         kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"),
+        points_gib=_read(environ, "BULKHEAD_POINTS_GIB", "20", _number(1, 100_000), "1 to 100000"),
         standard_runtime=_read(environ, "BULKHEAD_STANDARD_RUNTIME", "", _standard_runtime, "runsc, or empty"),
         metrics_port=_read(environ, "BULKHEAD_METRICS_PORT", "0", _number(0, 65535), "0 (off) to 65535"))
 

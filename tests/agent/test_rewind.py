@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime_agent import points, progress, reaper, rootfs
+from runtime_agent import points, progress, protocol, reaper, rewind, rootfs
 from runtime_agent.checks import Checker, Examiner
 from runtime_agent.errors import AgentError
 from runtime_agent.diskcopy import Skipped, Source
@@ -293,3 +293,51 @@ def test_a_session_that_runs_again_is_not_kept(tmp_path):
     sessions.drop_kept(kept)
     assert told(sessions) == []
     assert os.path.exists(sessions.records.disk_path(ALICE, "box"))
+
+
+def bob_too(sessions, lab):
+    sessions.create(BOB, 1, lab, False)
+    told(sessions)
+
+
+def give(sessions, session_id, *sizes):
+    """Points of the steps after the first, with these sizes, as bytes in point.json."""
+    for number, size in enumerate(sizes, 1):
+        folder = sessions.points.directory / session_id / f"{number:02d}"
+        folder.mkdir(parents=True)
+        (folder / "point.json").write_text(json.dumps({"step": STEPS[number], "bytes": size, "taken_at": 1.0}))
+
+
+def test_the_largest_sessions_earliest_points_make_room_and_it_is_told(scene, monkeypatch):
+    sessions, _room, lab, _checker = scene
+    bob_too(sessions, lab)
+    give(sessions, ALICE, 40, 30)
+    give(sessions, BOB, 31)
+    monkeypatch.setattr(sessions.settings, "points_bytes", 101, raising=False)
+    assert rewind.make_room(sessions) == []
+    sessions.settings.points_bytes = 100
+    assert rewind.make_room(sessions) == [(ALICE, "second")]
+    payload = last_payload(sessions, "points")
+    assert payload["points"] == [{"step": "third", "bytes": 30}]
+    assert payload["skipped"] == {"step": "second", "reason": "made-room"}
+    assert protocol.POINT_SKIPPED["made-room"]
+
+
+def test_room_is_made_until_nothing_is_left_to_give(scene, monkeypatch):
+    sessions, _room, lab, _checker = scene
+    bob_too(sessions, lab)
+    give(sessions, ALICE, 40, 30)
+    give(sessions, BOB, 35)
+    monkeypatch.setattr(sessions.settings, "points_bytes", 0, raising=False)
+    assert rewind.make_room(sessions) == [(ALICE, "second"), (BOB, "second"), (ALICE, "third")]
+    assert sessions.points.sizes() == {}
+
+
+def test_what_an_ended_session_keeps_is_not_counted(scene, monkeypatch):
+    sessions = scene[0]
+    work(scene, "one", "one")
+    size = sessions.points.sizes()[ALICE]
+    sessions.delete(ALICE, keep=True)
+    monkeypatch.setattr(sessions.settings, "points_bytes", size - 1, raising=False)
+    assert rewind.make_room(sessions) == []
+    assert sessions.points.sizes() == {ALICE: size}
