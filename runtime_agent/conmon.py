@@ -10,6 +10,7 @@ the host as stdio: crun fchowns whatever it finds there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -29,6 +30,10 @@ from runtime_agent.settings import RUNTIMES, Settings
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_SECONDS = 20.0
+CONSOLE, LINK = "console-", "c-"
+"""Names of what lies in the run folder while a start is under way: a terminal's console socket, conmon's link."""
+STALE_SECONDS = 60.0
+"""No start takes as long: what is older is of a process that was killed meanwhile."""
 LOG_BYTES = 64 * 1024
 MAX_SOCKET_PATH_BYTES = 107
 """sun_path of unix(7), without its zero byte."""
@@ -104,7 +109,7 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
         folder.mkdir(parents=True, exist_ok=True)
     for leftover in (exits / name, directory / "pid", directory / "conmon.pid"):
         leftover.unlink(missing_ok=True)
-    link = f"c-{secrets.token_hex(6)}"
+    link = f"{LINK}{secrets.token_hex(6)}"
     command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", _program(settings),
                "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
                "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
@@ -121,6 +126,15 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
         raise
     finally:  # conmon makes it for a socket that nobody asks for, and leaves it
         (sockets / link).unlink(missing_ok=True)
+
+
+def clean_up(settings: Settings, now: float) -> None:
+    """Remove what starts have left whose process was killed."""
+    folder = run_dir(settings)
+    for leftover in (*folder.glob(f"{CONSOLE}*"), *(folder / "conmon").glob(f"{LINK}*")):
+        with contextlib.suppress(FileNotFoundError):  # it was in use, and is gone by now
+            if now - leftover.lstat().st_mtime > STALE_SECONDS:
+                leftover.unlink()
 
 
 def end(directory: Path) -> None:

@@ -13,7 +13,7 @@ import time
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import protocol, sandbox
+from runtime_agent import conmon, protocol, rewind, sandbox
 from runtime_agent.records import SITE, Record
 from runtime_agent.sessions import Sessions
 
@@ -85,6 +85,8 @@ def run(sessions: Sessions, stopped: threading.Event) -> None:
     while not stopped.is_set():
         try:
             reap(sessions)
+            rewind.make_room(sessions)
+            conmon.clean_up(sessions.settings, time.time())
         except OSError:
             log.exception("reaper failed; it tries again in %g s", PERIOD_SECONDS)
         stopped.wait(PERIOD_SECONDS)

@@ -98,7 +98,7 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
            size: tuple[int, int]) -> Terminal:
     """Run ``process`` on a new PTY and park the master in its conmon."""
     directory.mkdir(parents=True, exist_ok=True)
-    console = conmon.run_dir(settings) / f"console-{secrets.token_hex(6)}"
+    console = conmon.run_dir(settings) / f"{conmon.CONSOLE}{secrets.token_hex(6)}"
     if len(os.fsencode(console)) > conmon.MAX_SOCKET_PATH_BYTES:
         raise AgentError("start-failed", f"BULKHEAD_RUN_DIR is too long for a socket: {console}")
     console.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from runtime_agent.diskcopy import Skipped, Source
 from runtime_agent.points import Points
 from tests.agent.labs import lab_document, publish, task
 from tests.instance import wait_until
-from tests.sandbox.test_control import agent as running_agent
+from tests.sandbox.stage import agent as running_agent
 from tests.sandbox.test_control import keyboard
 
 pytestmark = pytest.mark.sandbox
