@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import backups, host, images, install, services, supervisor, table, testing, up, worker
+from deploy.lab import backups, host, images, install, overview, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "labs", "browser", *testing.BY_HAND)
@@ -65,7 +65,10 @@ def parser() -> argparse.ArgumentParser:
     check = add("check", "solve labs in real sandboxes as a person would (needs root)", run_check)
     check.add_argument("paths", nargs="*", help="lessons or courses; default: all of labs/content")
     lint = add("lint", "read lessons and labs; file and line of each finding", run_lint)
+    lint.add_argument("--claims", action="store_true", help="list each claim with the lessons and tasks that make it good; 1 if one has none")
     lint.add_argument("paths", nargs="*")
+    add("overview", "write docs/course.md: every lesson, claim and image, with what was measured here last",
+        lambda a: overview.write(testing.prepared()))
     attacks = add("attacks", "run an attack list in fresh sandboxes; a verdict per row (needs root)", run_attacks)
     attacks.add_argument("list", nargs="?", type=Path, metavar="FILE.tsv", help="default: tests/sandbox/attacks.tsv")
     attacks.add_argument("--profile", choices=("standard", "nested"), help="default: both")
@@ -123,7 +126,8 @@ def run_attacks(arguments: argparse.Namespace) -> int:
 
 
 def run_lint(arguments: argparse.Namespace) -> int:
-    return testing.python(testing.prepared(), "-m", "labs.course", "lint", *(arguments.paths or ["labs/content"]))[0]
+    options = ["--claims"] if arguments.claims else []
+    return testing.python(testing.prepared(), "-m", "labs.course", "lint", *options, *(arguments.paths or ["labs/content"]))[0]
 
 
 def run_facts(arguments: argparse.Namespace) -> int:

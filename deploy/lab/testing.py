@@ -140,8 +140,10 @@ def check(places: Places, paths: list[str]) -> tuple[int, str]:
             print(line)
         digests = [line.split()[0] for line in published.stdout.splitlines() if line.strip()]
         environment = {**test_environment(places), "BULKHEAD_CGROUP": "bulkhead-check", "BULKHEAD_SLOT_BASE": "20000"}
-        return python(places, "-m", "runtime_agent", "check-labs", "--content", folder, *digests,
-                      environment=environment)
+        status, output = python(places, "-m", "runtime_agent", "check-labs", "--content", folder, *digests,
+                                environment=environment)
+    overview.note(places, output)
+    return status, output
 
 
 def attack(places: Places, arguments: list[str]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What the smaller images are for: two Pythons side by side, and the Container Runtime Interface spoken for real."""
+"""What the smaller images are for: two Pythons side by side, the Container Runtime Interface spoken for real, gVisor."""
 
 from __future__ import annotations
 
@@ -59,3 +59,12 @@ def test_the_client_says_what_it_does_not_know(make, agent):
     assert "UNAVAILABLE" in bash(agent, box, "cri pods 2>&1 || true")
     assert "takes other arguments" in bash(agent, box, "cri runp 2>&1 || true")
     assert len(bash(agent, box, "cri call 2>&1 || true").split()) >= 30
+
+
+def test_gvisor_starts_an_ordinary_bundle_with_a_kernel_of_its_own(make, agent):
+    script = """mkdir /root/bundle; cd /root/bundle; runc spec
+        jq '.process.terminal = false | .root.path = "/opt/images/rootfs" | .process.args = ["uname", "-r"]' config.json > new
+        mv new config.json; runsc --network=none run own < /dev/null; crun run shared < /dev/null; uname -r"""
+    own, shared, host = bash(agent, make("nested", image="runtimes"), script).split()
+    assert shared == host
+    assert own != host
