@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labs import agent_client
 from labs.models import LabSession
+from labs.sight import synthetic
 
 State = LabSession.State
 MEASURED = 200
@@ -33,7 +34,8 @@ def answer(seats: int, at: datetime) -> dict[str, Any]:
     taken = LabSession.objects.filter(state__in=LabSession.ACTIVE).exclude(expires_at__lte=at).count()
     free = max(places - taken, 0)
     starts = latest(F("ready_at") - F("queued_at"), ready_at__isnull=False)
-    wait = percentile(starts, 0.5) * -(-seats // (STARTS_AT_ONCE * len(hosts))) if starts and hosts else None
+    rush = min(seats, free)
+    wait = percentile(starts, 0.5) * -(-rush // (STARTS_AT_ONCE * len(hosts))) if starts and hosts else None
     return {"seats": seats, "at": at, "hosts": len(hosts), "places": places, "taken": taken, "free": free,
             "fits": seats <= free, "measured": len(starts), "wait_seconds": wait,
             "start_seconds": percentile(starts, 0.5) if starts else None,
@@ -55,14 +57,16 @@ def sentences(seats: int, hosts: dict[str, Any], places: int, taken: int, wait: 
         said.append(_("Raise BULKHEAD_CAPACITY if the hosts have memory for it, or add a worker host."))
     if wait is None:
         said.append(_("How long the start takes is not known yet: nobody has started enough sandboxes here."))
-    else:
-        said.append(_("If all click at once, the last sandbox is ready after about %(seconds).1f s.") % {"seconds": wait})
+    elif free:
+        said.append(_("If all who get a place click at once, the last sandbox is ready after about %(seconds).1f s.")
+                    % {"seconds": wait})
     return said
 
 
 def cost() -> dict[str, Any] | None:
     """What one session takes of the hosts, by the latest ones: minutes, share of a host's hours, money if a price is set."""
-    lasted = latest(F("ended_at") - F("ready_at"), ready_at__isnull=False, ended_at__gt=F("ready_at"))
+    lasted = latest(F("ended_at") - F("ready_at"), ~Q(user__username=synthetic.USERNAME), ready_at__isnull=False,
+                    ended_at__gt=F("ready_at"))
     hosts = agent_client.living_hosts()
     places = sum(host.get("capacity", 0) for host in hosts.values()) / len(hosts) if hosts else 0
     if not lasted or not places:
@@ -72,9 +76,9 @@ def cost() -> dict[str, Any] | None:
             "price": minutes / 60 / places * settings.HOST_HOUR_PRICE if settings.HOST_HOUR_PRICE else None}
 
 
-def latest(length: Any, **conditions: Any) -> list[float]:
+def latest(length: Any, *rules: Q, **conditions: Any) -> list[float]:
     """Seconds, of the latest sessions that meet the conditions; nothing if they are too few to tell."""
-    found = (LabSession.objects.filter(**conditions).order_by("-queued_at").annotate(length=length)
+    found = (LabSession.objects.filter(*rules, **conditions).order_by("-queued_at").annotate(length=length)
              .values_list("length", flat=True)[:MEASURED])
     seconds = [one.total_seconds() for one in found if one is not None and one >= timedelta(0)]
     return seconds if len(seconds) >= MIN_MEASURED else []

@@ -45,7 +45,35 @@ def test_no_secret_has_a_default():
 
 def test_every_service_starts_again_and_says_how_it_is():
     assert {service["restart"] for service in SERVICES.values()} == {"unless-stopped"}
-    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"worker"}
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == set()
+
+
+def test_the_worker_is_asked_for_what_the_timers_really_write():
+    from labs.sight import counters
+    command = " ".join(SERVICES["worker"]["healthcheck"]["test"])
+    assert f"'{counters.KEY}', '{counters.TIMERS_AT}'" in command
+
+
+KEYS = set("""build image command environment networks read_only tmpfs cap_drop cap_add security_opt ports volumes depends_on
+    healthcheck restart hostname init cgroup device_cgroup_rules stop_grace_period""".split())
+
+
+def test_every_word_is_one_of_compose_and_every_name_is_defined():
+    """What ``docker compose config`` looks at first; Debian 12 has no Compose v2 to ask."""
+    document = yaml.safe_load(TEXT)
+    for name, service in SERVICES.items():
+        assert set(service) <= KEYS, name
+        assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(document["volumes"])
+        assert set(service["networks"]) <= set(document["networks"])
+        for other, wish in service.get("depends_on", {}).items():
+            assert wish == {"condition": "service_healthy"}
+            assert "healthcheck" in SERVICES[other]
+
+
+def test_what_must_outlive_a_container_is_in_a_volume():
+    kept = {volume.split(":")[1] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert kept == {"/var/lib/bulkhead/web", "/var/lib/bulkhead/static", "/var/lib/bulkhead/content", "/var/lib/bulkhead/agent",
+                    "/data", "/var/lib/postgresql/data"}
 
 
 def test_the_images_name_their_versions():

@@ -70,6 +70,18 @@ def test_a_session_costs_its_share_of_a_host(hosts, ran, settings):
     assert capacity.cost()["price"] == pytest.approx(0.01)
 
 
+def test_the_program_among_the_students_does_not_make_sessions_cheap(hosts, ran, alice):
+    ran(capacity.MIN_MEASURED)
+    alice.username = "synthetic-student"
+    alice.save()
+    assert capacity.cost() is None
+
+
+def test_only_those_with_a_place_are_in_the_rush(hosts, ran):
+    ran(capacity.MIN_MEASURED, start=2.0)
+    assert capacity.answer(30, in_an_hour())["wait_seconds"] == 4.0
+
+
 def test_the_median_and_the_slowest_of_twenty():
     values = list(range(1, 21))
     assert (capacity.percentile(values, 0.5), capacity.percentile(values, 0.95), capacity.percentile([7], 0.95)) == (10, 19, 7)
