@@ -48,6 +48,7 @@ processes[].ns.user | number | id of its user namespace
 processes[].ns.cgroup | number | id of its cgroup namespace
 processes[].ns.time | number | id of its time namespace
 processes[].ns.pid_for_children | number | the pid namespace of its next child; 0 while that has no first process yet
+processes[].ns.time_for_children | number | the time namespace of its next child
 processes[].apart[] | text | the types of namespaces that are not the sandbox's own
 processes[].entered[] | text | the types of namespaces that are not its parent's: made or joined by itself
 processes[].hostname | text | the host name it sees
@@ -75,6 +76,9 @@ namespaces[].entered[] | number | those of them that made or joined it and were 
 namespaces[].first | number | pid outside of its process 1 (pid only); 0 if that has ended
 namespaces[].kept[] | text | paths where a mount keeps it alive
 namespaces[].hostname | text | the host name in it (UTS only)
+namespaces[].offset_seconds | object | how far its clocks are ahead of the host's (time only; else 0)
+namespaces[].offset_seconds.monotonic | number | the clock that counts from no fixed point
+namespaces[].offset_seconds.boottime | number | the clock that counts from the start of the system
 namespaces[].uid_map[] | object | which users of the host are who inside (user only)
 namespaces[].uid_map[].inside | number | first user inside
 namespaces[].uid_map[].outside | number | first user on the host
@@ -227,3 +231,10 @@ def with_variables(expression: str, literal_of: Callable[[str], str]) -> str:
     def give(match: re.Match[str]) -> str:
         return "`" + literal_of(match[1]).replace("`", "\\`") + "`" if match[1] else match[0]
     return _QUOTED_OR_VARIABLE.sub(give, expression)
+
+
+def in_unit(value: object, unit: str) -> float | None:
+    """A number of the facts (bytes, seconds) in the unit that a lesson asks for; None for no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value * 1000 if unit == "ms" else value / UNITS.get(unit, 1), 2)

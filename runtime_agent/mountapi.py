@@ -1,7 +1,7 @@
 """The kernel's mount interface through ctypes: what util-linux 2.38 can't do (idmapped layers) or does slowly.
 
 Every function is one step with the kernel's own meaning and raises OSError with the step's name. Constants are
-from linux/mount.h, linux/fs.h and linux/loop.h; the numbers of these system calls are the same on every
+from linux/mount.h, linux/openat2.h, linux/fs.h and linux/loop.h; the numbers of these system calls are the same on every
 architecture.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT, SYS_MOUNT_SETATTR = 428, 429, 430, 431, 432, 442
 SYS_OPENAT2 = 437
-RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 2, 16
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 2, 4, 16
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, 0o2000000
 MOVE_MOUNT_F_EMPTY_PATH = 4
@@ -89,14 +89,20 @@ def setns(descriptor: int, kind: int) -> None:
     _check(_libc.setns(descriptor, kind), "setns")
 
 
-def open_inside(root: Path, path: str, flags: int, mode: int = 0) -> int:
-    """Open ``path`` as a process whose root is ``root`` would: no link in it leads out. openat2(2), kernel 5.6. Close it."""
-    how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+def open_inside(root: int | Path, path: str, flags: int = os.O_PATH, *, follow: bool = True) -> int:
+    """Open ``path`` as a process whose root is the folder ``root`` would, whatever a student has put there. Close it.
+
+    No symbolic link leads out of the root, and with ``follow=False`` none is followed at all; O_PATH opens nothing that
+    could answer (a FIFO, a device). openat2(2), kernel 5.6.
+    """
+    resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if follow else RESOLVE_NO_SYMLINKS)
+    how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, resolve)
+    folder = root if isinstance(root, int) else os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _syscall(SYS_OPENAT2, f"open {path}", directory, _text(path), ctypes.c_char_p(how), len(how))
+        return _syscall(SYS_OPENAT2, f"open {path}", folder, _text(path), ctypes.c_char_p(how), len(how))
     finally:
-        os.close(directory)
+        if folder is not root:
+            os.close(folder)
 
 
 def user_namespace(base: int, size: int) -> int:

@@ -14,7 +14,8 @@ import stat
 from dataclasses import dataclass
 from typing import Any
 
-from runtime_agent.xray.reading import clean, open_inside, read
+from runtime_agent import mountapi
+from runtime_agent.xray.reading import clean, read
 
 MAX_MOUNTS = 400
 MAX_CHANGES = 300
@@ -191,7 +192,7 @@ def _lies_below(path: str, below: list[int]) -> bool:
     """Whether the topmost layer of the image that says anything about ``path`` has it."""
     for root in below:
         try:
-            descriptor = open_inside(root, path, follow=False)
+            descriptor = mountapi.open_inside(root, path, follow=False)
         except OSError:
             continue
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from runtime_agent import mountapi
 from runtime_agent.facts import NAMESPACE_TYPES
-from runtime_agent.xray.reading import clean, file_system_magic, link_id, open_inside, read
+from runtime_agent.xray.reading import clean, file_system_magic, link_id, read
 
 NS_GET_USERNS, NS_GET_PARENT = 0xB701, 0xB702
 """linux/nsfs.h."""
@@ -41,6 +41,9 @@ def collect(processes: list[dict[str, Any]], init_pid: int, kept: Kept) -> tuple
                     entry["entered"].append(process["pid"])
                 if kind == "pid" and process["pid_inside"] == 1:
                     entry["first"] = process["pid"]
+    for entry in found.values():
+        if entry["type"] == "time" and not entry["is_host"]:
+            entry["offset_seconds"] = clock_offsets(entry["members"][0])
     for (kind, number), places in kept.items():
         if kind in NAMESPACE_TYPES:
             entry = found.setdefault((kind, number), _empty(kind, number, own, host))
@@ -66,7 +69,8 @@ def host_ids() -> dict[str, int]:
 
 def _empty(kind: str, number: int, own: dict[str, int], host: dict[str, int]) -> dict[str, Any]:
     return {"type": kind, "id": number, "is_sandbox": own[kind] == number != host[kind], "is_host": host[kind] == number, "parent": 0,
-            "owner": 0, "members": [], "entered": [], "first": 0, "kept": [], "hostname": "", "uid_map": []}
+            "owner": 0, "members": [], "entered": [], "first": 0, "kept": [], "hostname": "", "uid_map": [],
+            "offset_seconds": {"monotonic": 0, "boottime": 0}}
 
 
 def _find_family(entry: dict[str, Any], found: dict, kept: Kept, own: dict[str, int], host: dict[str, int]) -> None:
@@ -116,7 +120,7 @@ def _open_kept(pid: int, path: str, number: int) -> int | None:
     except OSError:
         return None
     try:
-        place = open_inside(root, path)
+        place = mountapi.open_inside(root, path)
         try:
             if file_system_magic(place) != NSFS_MAGIC or os.fstat(place).st_ino != number:
                 return None
@@ -151,6 +155,12 @@ def uid_map(pid: int) -> list[dict[str, int]]:
     """Which host users are which inside. Read by the host, so the middle column counts host users."""
     rows = [line.split() for line in read(f"/proc/{pid}/uid_map").decode("ascii", "replace").splitlines()]
     return [{"inside": int(row[0]), "outside": int(row[1]), "count": int(row[2])} for row in rows if len(row) == 3]
+
+
+def clock_offsets(pid: int) -> dict[str, int]:
+    """Of the time namespace of a process that lives in it: lines of "clock seconds nanoseconds" (time_namespaces(7))."""
+    rows = (line.split() for line in read(f"/proc/{pid}/timens_offsets").decode("ascii", "replace").splitlines())
+    return {"monotonic": 0, "boottime": 0} | {row[0]: int(row[1]) for row in rows if len(row) == 3}
 
 
 def map_uid(mapping: list[dict[str, int]], uid: int) -> int:

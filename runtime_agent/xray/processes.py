@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from runtime_agent import mountapi
 from runtime_agent.cgroup import Group
 from runtime_agent.facts import NAMESPACE_TYPES
 from runtime_agent.xray import cgroups
-from runtime_agent.xray.reading import clean, file_system_magic, link_id, open_inside, read
+from runtime_agent.xray.reading import clean, file_system_magic, link_id, read
 
 MAX_PROCESSES = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -134,7 +135,8 @@ def _command(content: bytes, secret_paths: tuple[str, ...]) -> str:
 
 def _namespaces(folder: int) -> dict[str, int]:
     ids = {kind: link_id(f"ns/{kind}", folder) for kind in NAMESPACE_TYPES}
-    ids["pid_for_children"] = link_id("ns/pid_for_children", folder) if ids["pid"] else 0
+    for kind in ("pid_for_children", "time_for_children"):
+        ids[kind] = link_id(f"ns/{kind}", folder) if ids["pid"] else 0
     return ids
 
 
@@ -162,7 +164,7 @@ def shown_pid_namespace(pid: int) -> int:
     except OSError:
         return 0
     try:
-        proc = open_inside(root, "proc")
+        proc = mountapi.open_inside(root, "proc")
         try:
             return link_id("1/ns/pid", proc) if file_system_magic(proc) == PROC_MAGIC else 0
         finally:

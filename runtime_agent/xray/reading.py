@@ -9,9 +9,6 @@ import struct
 
 MAX_BYTES = 256 * 1024
 MAX_TEXT = 200
-SYS_OPENAT2 = 437
-RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
-"""linux/openat2.h."""
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,22 +57,6 @@ def clean(raw: bytes | str, limit: int = MAX_TEXT) -> str:
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else "�" for letter in text)
     return text if len(text) <= limit else text[:limit - 1] + "…"
-
-
-def open_inside(root: int, path: str, *, follow: bool = True) -> int:
-    """An O_PATH descriptor of ``path`` below the folder ``root``, which a student may have prepared. Close it.
-
-    No symbolic link leads out of the root, and with ``follow=False`` none is followed at all; O_PATH opens nothing that
-    could answer (a FIFO, a device). Raises OSError. openat2(2), kernel 5.6.
-    """
-    resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if follow else RESOLVE_NO_SYMLINKS)
-    how = struct.pack("QQQ", os.O_PATH | os.O_CLOEXEC, 0, resolve)
-    descriptor = _libc.syscall(ctypes.c_long(SYS_OPENAT2), ctypes.c_int(root), ctypes.c_char_p(os.fsencode(path)),
-                               ctypes.c_char_p(how), ctypes.c_size_t(len(how)))
-    if descriptor < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
-    return descriptor
 
 
 def file_system_magic(descriptor: int) -> int:

@@ -56,6 +56,15 @@ def test_each_kind_of_namespace_is_seen(make, start, kind):
     assert os.readlink(f"/proc/{found['pid']}/ns/{kind}") == f"{kind}:[{entry['id']}]"
 
 
+def test_a_time_namespace_says_how_far_its_clocks_are_ahead(make, start, shell):
+    box = make("nested")
+    found = start(box, "unshare --user --map-root-user --time --fork --boottime 864000 --monotonic 3600 sleep 100")
+    entry = next(one for one in xray.collect(box)["namespaces"] if one["type"] == "time" and not one["is_host"])
+    assert (entry["members"], entry["offset_seconds"]) == ([found["pid"]], {"monotonic": 3600, "boottime": 864000})
+    maker = of(box, "unshare")
+    assert (maker["apart"], maker["ns"]["time_for_children"]) == (["user"], entry["id"])
+
+
 def test_pid_namespaces_nest(make, start):
     box = make("nested")
     found = start(box, "unshare --pid --fork unshare --pid --fork --mount-proc sleep 100")

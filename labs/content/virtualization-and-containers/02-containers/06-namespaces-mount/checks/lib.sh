@@ -1,6 +1,5 @@
 # Processes and mount namespaces as the host sees them. Sourced by the checks.
 . /.bulkhead/checks/course/process.sh
-HOST_MOUNTS=$(readlink /proc/1/ns/mnt)
 
 # The type of the filesystem that process $1 sees mounted on $2, the topmost if there are several.
 # mountinfo: field 5 is the mount point; the type follows a field "-" (proc(5)).

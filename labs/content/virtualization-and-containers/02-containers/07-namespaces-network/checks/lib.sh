@@ -1,6 +1,5 @@
 # Processes and network namespaces as the host sees them. Sourced by the checks. Only our own busybox is used.
 . /.bulkhead/checks/course/process.sh
-HOST_NET=$(readlink /proc/1/ns/net)
 
 # Run a program of ours in the namespace called $1; "host" is this one.
 in_net() {

@@ -1,6 +1,5 @@
 # Processes, their groups and their cgroup namespaces as the host sees them. Sourced by the checks.
 . /.bulkhead/checks/course/process.sh
-HOST_CGROUPS=$(readlink /proc/1/ns/cgroup)
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     TREE=/sys/fs/cgroup
     LINE='^0:'
@@ -25,9 +24,4 @@ crew() {
     for pid in $(elsewhere cgroup); do
         [ "$(group_of "$pid")" = /ship ] && [ "$(group_seen "$pid" "$pid")" = / ] && echo "$pid"
     done
-}
-
-# "root mode" of the cgroup mount on /mnt of process $1: the group that is its top, as we see it, and ro or rw.
-tree_of() {
-    awk '$5 == "/mnt" && / - cgroup2? / { split($6, mode, ","); last = $4 " " mode[1] } END { print last }' "/proc/$1/mountinfo" 2>/dev/null
 }

@@ -1,30 +1,10 @@
 # Groups of the cpu controller, on cgroup version 1 or 2 under one vocabulary. Sourced by the checks.
 . /.bulkhead/checks/course/process.sh
 . /.bulkhead/checks/course/cgroup.sh
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    TREE=/sys/fs/cgroup
-    BACK=/sys/fs/cgroup/rest
-else
-    TREE=/sys/fs/cgroup/cpu
-    BACK=$TREE
-fi
-
-# The quota of a group in percent of a CPU, or "none".
-quota_of() {
-    if [ -e "$TREE/$1/cpu.max" ]; then
-        awk '{ print ($1 == "max" ? "none" : int($1 * 100 / $2)) }' "$TREE/$1/cpu.max"
-    else
-        cat "$TREE/$1/cpu.cfs_quota_us" "$TREE/$1/cpu.cfs_period_us" |
-            awk 'NR == 1 { quota = $1 } NR == 2 { print (quota < 0 ? "none" : int(quota * 100 / $1)) }'
-    fi
-}
+TREE=$(groups_of cpu)
 
 weight_of() {
     cat "$TREE/$1/cpu.weight" 2>/dev/null || cat "$TREE/$1/cpu.shares"
-}
-
-throttled() {
-    awk '$1 == "nr_throttled" { print $2 }' "$TREE/$1/cpu.stat"
 }
 
 members() {
