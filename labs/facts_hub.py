@@ -32,11 +32,15 @@ class Panel:
     def __init__(self, session_id: str, send: Callable[[bytes], Awaitable[None]]):
         self.session_id, self.send = session_id, send
         self.version: int | None = None
+        self.has_history = False
 
     def wants(self, version: int, kind: FactsFrame) -> tuple[bool, bool]:
         """(forward this frame, something is missing)."""
         if kind is FactsFrame.REMARK:
             return True, False
+        if kind is FactsFrame.HISTORY:
+            is_news, self.has_history = not self.has_history, True
+            return is_news, False
         if kind is FactsFrame.WHOLE:
             is_news = version != self.version
             self.version = version

@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import logs, notify, proc, protocol, recording, terminal
+from runtime_agent import logs, marks, notify, proc, protocol, recording, terminal
 from runtime_agent.bus import Connection
 from runtime_agent.channel import Channel
+from runtime_agent.commands import Mark
 from runtime_agent.errors import AgentError
+from runtime_agent.marks import TerminalMark
 from runtime_agent.protocol import Frame
 from runtime_agent.ring import Ring
 from runtime_agent.settings import Settings
@@ -139,7 +141,7 @@ class Bridge:
             channel.recorder.close()
         channel.publish(protocol.encode(Frame.EXIT, channel.ring.head, -1 if status is None else status))
         channel.ring.close()
-        self._mark(channel.terminal_id)
+        self._tell(TerminalMark(protocol.split_terminal_id(channel.terminal_id)[0]))
 
     def _say_ended(self, terminal_id: str, found: Terminal, ring_path: Path) -> None:
         """Somebody greets a terminal whose shell has ended."""
@@ -149,10 +151,15 @@ class Bridge:
             self._publisher(terminal_id)(protocol.encode(Frame.EXIT, ring.head, -1 if status is None else status))
             ring.close()
 
-    def _mark(self, terminal_id: str) -> None:
-        """A command has ended: the control process looks at the tasks. Nobody listening is no error."""
+    def _mark(self, terminal_id: str, mark: Mark) -> None:
+        """A command has begun or ended: the control process looks at the tasks, and keeps it for the time line."""
+        session_id, number = protocol.split_terminal_id(terminal_id)
+        self._tell(TerminalMark(session_id, number, mark.is_done, mark.text, mark.status))
+
+    def _tell(self, mark: TerminalMark) -> None:
+        """Nobody listening is no error."""
         with contextlib.suppress(OSError):
-            self.marks.sendto(terminal_id.rpartition(".")[0].encode(), str(self.agent_dir / "marks.sock"))
+            self.marks.sendto(marks.encode(mark), str(self.agent_dir / "marks.sock"))
 
     # --- Redis --------------------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime_agent import protocol
-from runtime_agent.osc import MarkScanner, is_answer
+from runtime_agent.commands import Commands, Mark
+from runtime_agent.osc import is_answer
 from runtime_agent.protocol import Frame
 from runtime_agent.recording import Recorder
 from runtime_agent.ring import Ring
@@ -50,7 +51,7 @@ class Channel:
     """``publish`` hands a bus frame to Redis; ``is_clogged`` says that Redis does not keep up."""
 
     def __init__(self, terminal_id: str, master: int, ring: Ring, *, publish: Publish, is_clogged: Callable[[], bool],
-                 on_mark: Callable[[str], None], on_end: Callable[[Channel], None],
+                 on_mark: Callable[[str, Mark], None], on_end: Callable[[Channel], None],
                  is_waiting: bool = False, recorder: Recorder | None = None):
         self.terminal_id, self.master, self.ring = terminal_id, master, ring
         self.publish, self.is_clogged, self.on_mark, self.on_end = publish, is_clogged, on_mark, on_end
@@ -59,7 +60,7 @@ class Channel:
         self.sent = ring.head
         self.pending: deque[tuple[int, int, bytes]] = deque()
         self.queued: dict[int, int] = {}
-        self.marks = MarkScanner()
+        self.commands = Commands()
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
         self.lingering: asyncio.TimerHandle | None = None
@@ -162,6 +163,7 @@ class Channel:
 
     def resize(self, rows: int, cols: int) -> None:
         rows, cols = protocol.clamp_size(rows, cols)
+        self.commands.columns = cols
         try:
             fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         except OSError:
@@ -275,8 +277,8 @@ class Channel:
         while self.sent < self.ring.head:
             chunk = self.ring.since(self.sent, protocol.MAX_OUTPUT_CHUNK_BYTES)
             self.publish(protocol.encode(Frame.OUTPUT, self.sent, data=chunk))
-            if self.marks.feed(chunk):
-                self.on_mark(self.terminal_id)
+            for mark in self.commands.feed(chunk):
+                self.on_mark(self.terminal_id, mark)
             self.sent += len(chunk)
             if self.recorder:
                 self.recorder.note(self.sent)

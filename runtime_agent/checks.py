@@ -10,7 +10,6 @@ when the site asks, and on a slow timer for what happens without a command.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runtime_agent import content, progress, protocol, questions, rewind, sandbox, spawn, xray
+from runtime_agent import content, marks, progress, protocol, questions, rewind, sandbox, spawn, xray
 from runtime_agent.content import Lab, Script, Task
 from runtime_agent.errors import AgentError
 from runtime_agent.launch import last_line
+from runtime_agent.marks import TerminalMark
 from runtime_agent.progress import Progress
 from runtime_agent.questions import Question, QuestionError
 from runtime_agent.records import SITE, Record
@@ -165,7 +165,7 @@ class Checker:
         """Sessions in which a command has ended since the last look."""
         self.asking: set[str] = set()
         """Sessions with an open task that asks the facts: a change of their processes is worth a look."""
-        self.on_mark: Callable[[str], None] = lambda session_id: None
+        self.on_mark: Callable[[TerminalMark], None] = lambda mark: None
 
     def look_now(self, session_id: str, after_command: bool = True) -> None:
         """One look at one session, if it is the site's and ready."""
@@ -218,34 +218,24 @@ class Checker:
 
     def listen(self, stopped: threading.Event, path: Path) -> None:
         """Thread body: the bridge's marks, and the slow timer between them."""
-        with marks_socket(path) as marks:
+        with marks.receiver(path) as bridge:
             next_round = 0.0
             while not stopped.is_set():
-                self._receive(marks)
+                self._receive(bridge)
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + TIMER_SECONDS
                     for record in self.records.all():
                         self.schedule.ask_for(record.session_id)
 
-    def _receive(self, marks: socket.socket) -> None:
+    def _receive(self, bridge: socket.socket) -> None:
         try:
-            session_id = protocol.check_session_id(marks.recv(64).decode("ascii", "replace"))
+            mark = marks.decode(bridge.recv(marks.MAX_BYTES))
         except TimeoutError:
             return
         except protocol.ProtocolError as error:
             log.warning("bad mark: %s", error)
             return
-        self.commanded.add(session_id)
-        self.schedule.ask_for(session_id, DEBOUNCE_SECONDS)
-        self.on_mark(session_id)
-
-
-def marks_socket(path: Path) -> socket.socket:
-    """The datagram socket that the bridge sends finished commands to; a stale file of a former life is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.unlink(missing_ok=True)
-    marks = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    marks.bind(os.fspath(path))
-    os.chmod(path, 0o600)
-    marks.settimeout(1.0)
-    return marks
+        if mark.is_done:
+            self.commanded.add(mark.session_id)
+            self.schedule.ask_for(mark.session_id, DEBOUNCE_SECONDS)
+        self.on_mark(mark)

@@ -35,12 +35,14 @@ from runtime_agent import (
 )
 from runtime_agent.capacity import Capacity, QueueTap
 from runtime_agent.checks import Checker, Examiner
+from runtime_agent.marks import TerminalMark
 from runtime_agent.pool import Pool
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
 from runtime_agent.student_limits import StudentLimits
 from runtime_agent.xray.changes import Changes
+from runtime_agent.xray.historian import Historian
 from runtime_agent.xray.stream import Stream
 
 WORKER_THREADS = 4
@@ -62,8 +64,9 @@ class Control:
                                  machinery=self.pool, facts=self.facts)
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
-        self.stream = Stream(settings, self.sessions.records)
-        self.checker.on_mark = self.stream.hurry
+        self.historian = Historian(settings, self.sessions.records, is_watched=lambda session_id: self.stream.is_watched(session_id))
+        self.stream = Stream(settings, self.sessions.records, self.historian)
+        self.checker.on_mark = self._note_mark
         self.sessions.on_limits = StudentLimits(settings, self.sessions.records, self.stream.remark,
                                                 self.stream.hurry).change
         tasks.install(self.sessions)
@@ -93,6 +96,11 @@ class Control:
         return metrics.Host(self.settings.capacity, self.capacity.used, self.pool.count, self.outbox.directory,
                             self.settings.agent_dir, self.is_ready.is_set)
 
+    def _note_mark(self, mark: TerminalMark) -> None:
+        """The history first: what hurries the panels' next look is to be in it."""
+        self.historian.take(mark)
+        self.stream.hurry(mark.session_id)
+
     def _places(self) -> set[tuple[str, str]]:
         return {(box.spec.session_id, box.spec.machine) for box in sandbox.living(self.settings)}
 
@@ -104,7 +112,8 @@ class Control:
             self._thread(f"checks-{number}", lambda: self.checker.work(stopped))
         self._thread("facts-wishes", lambda: self.stream.listen(stopped))
         self._thread("facts", lambda: self.stream.work(stopped))
-        self._thread("changes", lambda: Changes(settings, self.checker).watch(stopped))
+        self._thread("changes", lambda: Changes(settings, self.checker, on_change=self.historian.hurry).watch(stopped))
+        self._thread("history", lambda: self.historian.work(stopped))
         self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
         self._thread("recover", self.sessions.recover)
         self._thread("pool", lambda: self.pool.run(stopped))

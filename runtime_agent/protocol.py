@@ -70,12 +70,20 @@ def facts_channel(session_id: str) -> str:
     return f"facts:{session_id}:out"
 
 
+def facts_answer_channel(session_id: str, question: str) -> str:
+    """Redis channel of the answer to one FACTS_ASK; ``question`` is its random name."""
+    return f"facts:{session_id}:answer:{question}"
+
+
 FACTS_WISH_PATTERN = "facts:*:in"
 FACTS_HELLO_CHANNEL = "facts:agents"
 """An agent publishes its host name here when it begins to hear wishes, so that open panels ask again at once."""
 FACTS_OPEN, FACTS_KEEP = b"open", b"keep"
 """Somebody needs the whole document; somebody still looks. Without a word for FACTS_WATCH_SECONDS nobody does."""
 FACTS_WATCH_SECONDS = 12.0
+FACTS_ASK = b"ask "
+"""Behind it a question's name, a space and an expression over the facts of the session's first machine. The answer is JSON:
+{"value": what was found, or null}."""
 
 INPUT_PATTERN = "term:*:in"
 BRIDGE_HELLO_CHANNEL = "term:bridge"
@@ -304,9 +312,11 @@ def unaddress(bus_frame: bytes) -> tuple[int | None, bytes]:
 class FactsFrame(enum.IntEnum):
     """The ninth byte of a facts frame; before it stands the number of the document's version, behind it JSON."""
 
-    WHOLE = 1    # the document: {"machines": {name: facts}}, lists as objects by key, null left out
+    WHOLE = 1    # the document: {"machines": {name: facts}, "events": {number: event}, "looked_at": ms}, lists as objects by key,
+                 # null left out
     PATCH = 2    # an RFC 7396 merge patch that makes this version of the one before
     REMARK = 3   # {"refused": sentence}: a wish was not granted; the version stays
+    HISTORY = 4  # {"now": ms, "frames": [[ms, patch]]}: the machines before a panel was opened; the version stays
 
 
 _FACTS = struct.Struct(">QB")

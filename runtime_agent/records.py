@@ -76,6 +76,9 @@ class Records:
     def progress_path(self, session_id: str) -> Path:
         return self._directory(session_id) / "progress.json"
 
+    def history_path(self, session_id: str) -> Path:
+        return self._directory(session_id) / "history.json"
+
     def machines(self, session_id: str) -> list[str]:
         """Every machine that has left anything on the disk: whole, half made, or only its kept layer."""
         directory = self._directory(session_id)
@@ -120,7 +123,7 @@ class Records:
             self._kept(session_id).unlink(missing_ok=True)
             for folder in (self.points_dir, self.recordings_dir):
                 shutil.rmtree(folder / session_id, ignore_errors=True)
-        for name in ("progress.json", "session.json", "progress.new", "session.new"):
+        for name in ("progress.json", "session.json", "history.json", "progress.new", "session.new", "history.new"):
             (directory / name).unlink(missing_ok=True)
         if directory.exists() and not any(directory.iterdir()):
             directory.rmdir()

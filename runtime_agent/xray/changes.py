@@ -21,8 +21,9 @@ PERIOD_SECONDS = 1.0
 class Changes:
     """Remembers the processes of each session from round to round."""
 
-    def __init__(self, settings: Settings, checker: Checker, group: Callable[..., Any] = sandbox.group):
-        self.settings, self.checker, self.group = settings, checker, group
+    def __init__(self, settings: Settings, checker: Checker, group: Callable[..., Any] = sandbox.group,
+                 on_change: Callable[[str], None] = lambda session_id: None):
+        self.settings, self.checker, self.group, self.on_change = settings, checker, group, on_change
         self.seen: dict[str, frozenset[int]] = {}
 
     def watch(self, stopped: threading.Event) -> None:
@@ -41,4 +42,5 @@ class Changes:
                 self.checker.asking.discard(session_id)
             elif pids != self.seen.get(session_id, pids):
                 self.checker.schedule.ask_for(session_id, DEBOUNCE_SECONDS)
+                self.on_change(session_id)
             self.seen[session_id] = pids

@@ -8,7 +8,6 @@ over a restart, and whoever misses one asks for the whole document.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -18,18 +17,21 @@ from typing import Any
 
 import redis
 
-from runtime_agent import protocol, sandbox, xray
+from runtime_agent import protocol, questions, sandbox, xray
 from runtime_agent.errors import AgentError
 from runtime_agent.protocol import FactsFrame
+from runtime_agent.questions import Question, QuestionError
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings
-from runtime_agent.xray import cgroups, patch
+from runtime_agent.xray import cgroups, history, looks, patch
+from runtime_agent.xray.historian import Historian
 
 PERIOD_SECONDS = 1.0
 TICK_SECONDS = 0.2
-SLOW_PARTS = frozenset({"layers", "changes", "networks", "mounts"})
 SLOW_SECONDS = 3.0
 """What changes seldom and costs more is looked at every three seconds, and when a command has ended."""
+ALIVE_MS = 5000
+"""So often a panel hears at least that somebody looked, also when nothing has changed."""
 RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
@@ -54,9 +56,10 @@ class Watch:
 class Stream:
     """``listen`` and ``work`` are thread bodies; ``hurry`` may be called from any thread."""
 
-    def __init__(self, settings: Settings, records: Records, *, find: Callable[..., Any] = sandbox.find,
+    def __init__(self, settings: Settings, records: Records, historian: Historian, *, find: Callable[..., Any] = sandbox.find,
                  collect: Callable[..., Any] = xray.collect, clock: Callable[[], float] = time.monotonic):
-        self.settings, self.records, self.find, self.collect, self.clock = settings, records, find, collect, clock
+        self.settings, self.records, self.historian = settings, records, historian
+        self.find, self.collect, self.clock = find, collect, clock
         self.publisher = redis.Redis.from_url(settings.redis_url, socket_timeout=3)
         self.watches: dict[str, Watch] = {}
         self.woken = threading.Event()
@@ -84,7 +87,11 @@ class Stream:
         except protocol.ProtocolError:
             return
         record = self.records.find(session_id)
-        if wish not in (protocol.FACTS_OPEN, protocol.FACTS_KEEP) or record is None or record.state != "ready":
+        if record is None or record.state != "ready":
+            return
+        if wish.startswith(protocol.FACTS_ASK):
+            self._answer(session_id, *wish.decode("utf-8", "replace").split(" ", 2)[1:])
+        if wish not in (protocol.FACTS_OPEN, protocol.FACTS_KEEP):
             return
         watch = self.watches.setdefault(session_id, Watch(session_id))
         watch.until = self.clock() + protocol.FACTS_WATCH_SECONDS
@@ -92,8 +99,22 @@ class Stream:
             watch.wants_whole = True
             self.woken.set()
 
+    def _answer(self, session_id: str, name: str = "", expression: str = "") -> None:
+        """One question of the site, about a number of a lesson. What can't be asked or found is null."""
+        value = None
+        try:
+            for box in list(looks.boxes(self.settings, self.records, session_id, self.find).values())[:1]:
+                known = self.collect(box, Question(expression).parts())
+                value = questions.ask(expression, known) if known else None
+        except (QuestionError, OSError, AgentError) as error:
+            log.warning("question not answered session_id=%s: %s", session_id, error)
+        self.publisher.publish(protocol.facts_answer_channel(session_id, name), history.dump({"value": value}))
+
+    def is_watched(self, session_id: str) -> bool:
+        return session_id in self.watches
+
     def hurry(self, session_id: str) -> None:
-        """A command has ended."""
+        """A command has begun or ended."""
         if watch := self.watches.get(session_id):
             watch.is_hurried = True
             self.woken.set()
@@ -102,7 +123,7 @@ class Stream:
         """Tell the open panels of a session why a wish was not granted. Nobody there is no error."""
         try:
             self.publisher.publish(protocol.facts_channel(session_id),
-                                   protocol.encode_facts(0, FactsFrame.REMARK, dump({"refused": sentence})))
+                                   protocol.encode_facts(0, FactsFrame.REMARK, history.dump({"refused": sentence})))
         except redis.RedisError as error:
             log.warning("remark not sent session_id=%s: %s", session_id, error)
 
@@ -141,34 +162,21 @@ class Stream:
         if is_whole:
             watch.next_slow = now + SLOW_SECONDS
         if not watch.pids or watch.wants_whole:
-            watch.boxes = self._find(watch.session_id)
-            watch.groups = [group_of(box) for box in watch.boxes.values()]
-        parts = xray.PARTS if is_whole else xray.PARTS - SLOW_PARTS
-        machines = {}
-        for name, box in watch.boxes.items():
-            if found := self.collect(box, parts):
-                machines[name] = {**watch.known.get("machines", {}).get(name, {}), **patch.to_wire(found)}
-        self._send(watch, {"machines": machines})
-
-    def _find(self, session_id: str) -> dict[str, Any]:
-        found = {name: self.find(self.settings, session_id, name) for name in self.records.machines(session_id)}
-        return {name: box for name, box in found.items() if box is not None}
+            watch.boxes = looks.boxes(self.settings, self.records, watch.session_id, self.find)
+            watch.groups = [looks.group_of(box) for box in watch.boxes.values()]
+        machines = looks.look(watch.boxes, watch.known.get("machines", {}), is_whole, self.collect)
+        events, at = self.historian.note(watch.session_id, machines), self.historian.now()
+        self._send(watch, {"machines": machines, "events": events, "looked_at": at - at % ALIVE_MS})
 
     def _send(self, watch: Watch, document: dict[str, Any]) -> None:
-        """A patch for those who have the version before; the whole for one who has just come, as the same version."""
+        """A patch for those who have the version before; the past and the whole for one who has just come."""
         changed = patch.difference(watch.known, document)
         channel = protocol.facts_channel(watch.session_id)
         if changed:
             watch.known, watch.version = document, watch.version + 1
-            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.PATCH, dump(changed)))
+            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.PATCH, history.dump(changed)))
         if watch.wants_whole:
             watch.wants_whole = False
-            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.WHOLE, dump(document)))
-
-
-def group_of(box: Any) -> Any:
-    return sandbox.group(box.settings, box.session_id, box.machine)
-
-
-def dump(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+            past = self.historian.body(watch.session_id)
+            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.HISTORY, past))
+            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.WHOLE, history.dump(document)))

@@ -1,7 +1,7 @@
 // Asking the facts in the page, in the words that the worker knows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, fill, inUnit, isTrue, vocabulary } from "../src/js/xray/ask.js";
+import { ask, fill, isTrue, vocabulary } from "../src/js/xray/ask.js";
 
 const MACHINE = { init: 100, processes: { 200: { pid: 200, comm: "bash", started_seconds: 5, ns: { pid: 8 }, memory_bytes: 5 << 20 },
   100: { pid: 100, comm: "init", started_seconds: 0, ns: { pid: 7 } } } };
@@ -31,11 +31,4 @@ test("truth is JMESPath's", () => {
 
 test("texts are filled as the worker fills them", () => {
   assert.equal(fill("{comm}: {pid}, {memory_bytes:MiB} {$init.pid}", facts.processes[1], facts), "bash: 200, 5 MiB 100");
-});
-
-test("a number comes in the lesson's unit", () => {
-  assert.equal(inUnit(5 << 20, "MiB"), 5);
-  assert.equal(inUnit(0.25, "ms"), 250);
-  assert.equal(inUnit(12, "processes"), 12);
-  assert.equal(inUnit(null, "MiB"), null);
 });

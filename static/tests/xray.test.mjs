@@ -1,7 +1,7 @@
 // The facts as the page holds them, without a page.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyPatch, decodeFrame, enterCommand, newsBetween, processesInOrder, rate } from "../src/js/xray/document.js";
+import { applyPatch, decodeFrame, enterCommand, joined, pastOf, processesInOrder, rate } from "../src/js/xray/document.js";
 
 test("a frame is a version, a kind and JSON", () => {
   const frame = Uint8Array.from([0, 0, 0, 0, 0, 0, 1, 2, 2, ...new TextEncoder().encode('{"a":"ü"}')]);
@@ -25,13 +25,16 @@ test("children stand behind their parents, the oldest first, and orphans at the 
   assert.deepEqual(processesInOrder({}), []);
 });
 
-const group = (kills, refused, waited) => ({ path: "/a", memory: { oom_kills: kills, limit_bytes: 5 }, pids: { refused, limit: 7 }, cpu: { throttled_seconds: waited, limit_cpus: 0.5 } });
+test("the past is rebuilt from its frames, in the page's own time", () => {
+  const past = pastOf({ now: 9000, frames: [[1000, { box: { a: 1, b: 2 } }], [5000, { box: { b: null } }]] }, 10000);
+  assert.deepEqual(past, [{ at: 2000, facts: { machines: { box: { a: 1, b: 2 } } }, isCoarse: true }, { at: 6000, facts: { machines: { box: { a: 1 } } }, isCoarse: true }]);
+  assert.deepEqual(pastOf({ now: 1, frames: [] }, 1), []);
+});
 
-test("news are what came and went, and where the kernel acted", () => {
-  const before = { processes: { 1: process(1, 0) }, cgroups: { "/a": group(0, 0, 0) } };
-  const after = { processes: { 2: process(2, 0) }, cgroups: { "/a": group(1, 1, 0.2) }, namespaces: { "uts:5": { type: "uts", id: 5 } } };
-  assert.deepEqual(newsBetween(before, after).map(({ kind }) => kind), ["namespace-new", "process-new", "process-gone", "oom", "refused", "throttled"]);
-  assert.deepEqual(newsBetween(after, after), []);
+test("what the page has seen itself counts before what was kept", () => {
+  const at = (time, isCoarse) => ({ at: time, isCoarse });
+  assert.deepEqual(joined([at(1000, true), at(8000, true), at(20000, true)], [at(9000), at(10000), at(30000)]),
+    [at(1000, true), at(9000), at(10000), at(20000, true), at(30000)]);
 });
 
 test("the way into a namespace is by a member, else by what keeps it", () => {

@@ -15,7 +15,8 @@ import pytest
 
 from runtime_agent import bridge as bridge_module
 from runtime_agent import channel as channel_module
-from runtime_agent import protocol
+from runtime_agent import marks, protocol
+from runtime_agent.marks import TerminalMark
 from runtime_agent.protocol import RING_BYTES, WINDOW_BYTES, Frame
 from tests.agent.bus_stage import SESSION, TERMINAL, Stage, printed, until
 
@@ -479,6 +480,6 @@ async def test_the_end_of_a_command_is_told_to_control(stage):
 
         def told():
             with contextlib.suppress(BlockingIOError):
-                return control.recv(100)
-        assert await until(told) == SESSION.encode()
+                return marks.decode(control.recv(1000))
+        assert await until(told) == TerminalMark(SESSION, 0, is_done=True, status=0)
         assert told() is None

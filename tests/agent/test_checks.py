@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from runtime_agent import checks, content, progress
+from runtime_agent import content, marks, progress
 from runtime_agent.checks import Checker, Examiner, Schedule
 from runtime_agent.launch import last_line
+from runtime_agent.marks import TerminalMark
 from runtime_agent.progress import Progress
 from tests.agent.labs import lab_document, publish, task
 from tests.agent.machine_room import ALICE, BOB, Answer, hall, told
@@ -225,9 +226,10 @@ def test_a_mark_from_the_bridge_asks_for_a_look_and_rubbish_does_not(scene, tmp_
     path = tmp_path / "run" / "marks.sock"
     path.parent.mkdir()
     path.touch()  # left behind by a killed process
-    receiver = checks.marks_socket(path)
+    receiver = marks.receiver(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bridge:
-        for datagram in (b"", b"\xff\xfe", b"../../etc", ALICE.encode()):
+        begun = marks.encode(TerminalMark(BOB, 0, is_done=False, text="sleep 1"))
+        for datagram in (b"", b"\xff\xfe", b"../../etc", f"{BOB} nonsense".encode(), f'{BOB} {{"a": 1}}'.encode(), begun, ALICE.encode()):
             bridge.sendto(datagram, str(path))
             checker._receive(receiver)
     assert list(checker.schedule._due) == [ALICE]

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_agent import protocol
+from runtime_agent.marks import TerminalMark
 from runtime_agent.protocol import FactsFrame
 from runtime_agent.records import Record, Records
-from runtime_agent.xray import cgroups, changes, patch, stream
+from runtime_agent.xray import cgroups, changes, looks, patch, stream
+from runtime_agent.xray.historian import Historian
 from tests.agent.machine_room import ALICE, BOB, Box
 
 VALUES = st.recursive(st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=3) | st.booleans(),
@@ -58,14 +60,16 @@ def scene(tmp_path, monkeypatch):
     records = Records(tmp_path)
     records.save(Record(ALICE, 1, "d", state="ready"))
     (records.sandboxes_dir / ALICE / "box").mkdir()
-    world = SimpleNamespace(now=100.0, pids=[7], facts={"init": {"pid": 7}, "processes": [{"pid": 7}]}, asked=[])
+    world = SimpleNamespace(now=100.0, pids=[7], facts={"init": {"pid": 7}, "processes": [{"pid": 7, "comm": "init"}]}, asked=[])
     monkeypatch.setattr(cgroups, "pids", lambda group: world.pids)
-    monkeypatch.setattr(stream, "group_of", lambda box: None)
+    monkeypatch.setattr(looks, "group_of", lambda box: None)
 
     def collect(box, parts):
         world.asked.append(parts)
         return world.facts
-    world.stream = stream.Stream(SimpleNamespace(redis_url="redis://localhost:1", host="here"), records, collect=collect,
+    settings = SimpleNamespace(redis_url="redis://localhost:1", host="here")
+    world.historian = Historian(settings, records, clock=lambda: world.now, now=lambda: int(world.now * 1000))
+    world.stream = stream.Stream(settings, records, world.historian, collect=collect,
                                  find=lambda settings, session, machine: Box(session, machine), clock=lambda: world.now)
     world.stream.publisher = world.bus = Bus()
 
@@ -87,10 +91,26 @@ def test_nobody_looks_nothing_is_collected(scene):
 
 def test_an_open_panel_gets_the_whole_and_then_changes_only(scene):
     scene.wish()
-    assert scene.look() == [FactsFrame.PATCH, FactsFrame.WHOLE]
+    assert scene.look() == [FactsFrame.PATCH, FactsFrame.HISTORY, FactsFrame.WHOLE]
     assert scene.look(1.1) == []
-    scene.facts = {"init": {"pid": 7}, "processes": [{"pid": 7, "comm": "a"}]}
+    scene.facts = {"init": {"pid": 7}, "processes": [{"pid": 7, "comm": "init", "threads": 2}]}
     assert scene.look(1.1) == [FactsFrame.PATCH]
+
+
+def test_a_panel_of_a_sandbox_at_rest_hears_that_somebody_looks(scene):
+    scene.wish()
+    scene.look()
+    assert scene.look(stream.ALIVE_MS / 1000) == [FactsFrame.PATCH]
+
+
+def test_the_past_and_what_was_typed_come_with_the_whole(scene):
+    scene.historian.note(ALICE, {"box": {"processes": {}}})
+    scene.historian.take(TerminalMark(ALICE, 0, is_done=False, text="ls"))
+    scene.wish()
+    scene.stream.look_around()
+    past, whole = scene.bus.sent[-2:]
+    assert [at for at, _ in past[3]["frames"]] == [100_000, 100_000]
+    assert whole[3]["events"]["1"]["what"] == "ls"
 
 
 def test_once_a_second_and_at_once_when_processes_change_or_a_command_ends(scene):
@@ -135,7 +155,8 @@ def test_a_sandbox_that_is_gone_leaves_the_document_and_one_that_is_back_comes_i
     living, scene.pids, scene.facts = scene.facts, [], None
     scene.now += 1.1
     scene.stream.look_around()
-    assert scene.bus.sent[-1][3] == {"machines": {"box": None}}
+    assert scene.bus.sent[-1][3]["machines"] == {"box": None}
+    assert [one["kind"] for one in scene.bus.sent[-1][3]["events"].values()] == ["machine-gone"]
     scene.pids, scene.facts = [9], living
     assert FactsFrame.PATCH in scene.look(1.1)
     assert scene.stream.watches[ALICE].known["machines"]["box"]
@@ -145,6 +166,16 @@ def test_a_sandbox_that_is_gone_leaves_the_document_and_one_that_is_back_comes_i
 def test_other_wishes_are_none(scene, word, session):
     scene.wish(word, session)
     assert not scene.stream.watches
+
+
+@pytest.mark.parametrize(("expression", "value"), [
+    ("processes[0].pid", 7), ("length(processes)", 1), ("processes[?pid == `9`] | [0]", None), ("processes[", None), ("", None)])
+def test_a_question_of_the_site_is_answered_from_the_kernel(scene, monkeypatch, expression, value):
+    said = []
+    monkeypatch.setattr(scene.stream.publisher, "publish", lambda *message: said.append(message))
+    scene.wish(protocol.FACTS_ASK + f"q1 {expression}".encode())
+    assert said == [(protocol.facts_answer_channel(ALICE, "q1"), json.dumps({"value": value}, separators=(",", ":")).encode())]
+    assert not scene.stream.watches, "nobody looks because of it"
 
 
 def test_one_sandbox_that_can_not_be_read_does_not_blind_the_others(scene):
@@ -167,10 +198,12 @@ def test_a_change_of_processes_asks_for_a_look_at_sessions_that_ask_the_facts(sc
     asked = []
     checker = SimpleNamespace(asking={ALICE}, records=scene.stream.records, schedule=SimpleNamespace(
         ask_for=lambda session_id, delay: asked.append(session_id)))
-    watched = changes.Changes(SimpleNamespace(cgroup="bulkhead"), checker, group=lambda settings, session, machine: None)
+    hurried = []
+    watched = changes.Changes(SimpleNamespace(cgroup="bulkhead"), checker, group=lambda settings, session, machine: None,
+                              on_change=hurried.append)
     for scene.pids in ([7], [7], [7, 8], [7, 8], [7]):
         watched.look_around()
-    assert asked == [ALICE, ALICE]
+    assert asked == hurried == [ALICE, ALICE]
     scene.pids = []
     watched.look_around()
     assert checker.asking == set(), "a sandbox that is gone is not watched"

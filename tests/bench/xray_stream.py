@@ -2,7 +2,8 @@
 
 So many real sandboxes, each with a shell and a program that computes, a tenth of them starting a process twice a
 second; all are watched through a real Redis, and as many panels hear them in this process through the site's own hub.
-Printed is the CPU time of both sides and of Redis over 20 seconds, as a share of one core.
+Printed is the CPU time of both sides and of Redis over 20 seconds, as a share of one core; before that, with no panel open, what
+the history of every session costs at rest and while in each of them a command ends every ten seconds.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from django.conf import settings as site
 
 from runtime_agent import sandbox, settings, spawn
+from runtime_agent.marks import TerminalMark
 from runtime_agent.records import Record, Records
+from runtime_agent.xray import historian as historian_module
+from runtime_agent.xray.historian import Historian
 from runtime_agent.xray.stream import Stream
 from tests.bench.xray import agent, specification
 
-SECONDS = 20
+SECONDS, REST_ROUNDS = 20, 3
 CALM = "exec >/dev/null 2>&1 </dev/null; setsid bash -c 'while sleep 1; do echo $((x++)); done' & setsid sleep 600 & sleep 0.1"
 BUSY = "exec >/dev/null 2>&1 </dev/null; setsid bash -c 'while :; do sleep 0.5; done' &"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -69,7 +73,9 @@ def open_box(chosen: settings.Settings, number: int) -> sandbox.Sandbox:
 async def measure(chosen: settings.Settings, boxes: list, redis: subprocess.Popen, url: str) -> None:
     site.configure(REDIS_URL=url)
     from labs import facts_hub
-    stream, stopped, spent, heard = Stream(chosen, Records(chosen.agent_dir)), threading.Event(), {}, [0, 0]
+    historian = Historian(chosen, Records(chosen.agent_dir))
+    measure_rest(historian, boxes)
+    stream, stopped, spent, heard = Stream(chosen, Records(chosen.agent_dir), historian), threading.Event(), {}, [0, 0]
 
     def work() -> None:
         stream.work(stopped)
@@ -98,6 +104,28 @@ async def measure(chosen: settings.Settings, boxes: list, redis: subprocess.Pope
           "a second for each")
     for name, seconds in (("agent", ours - hub), ("site", hub), ("redis", server), ("together", ours + server)):
         print(f"{name:10}{100 * seconds / SECONDS:6.1f} % of a core")
+
+
+def measure_rest(historian: Historian, boxes: list) -> None:
+    """The history alone, as with no panel open: sessions at rest, and a command every ten seconds in each of them."""
+    historian.look_around()
+    time.sleep(historian_module.SPACING_SECONDS)
+    for what, is_typing in (("history at rest", False), ("history, a command in each every 10 s", True)):
+        stopped = threading.Event()
+        worker = threading.Thread(target=lambda: historian.work(stopped))  # noqa: B023 joined below
+        before = time.process_time()
+        worker.start()
+        for _ in range(REST_ROUNDS):
+            for box in boxes if is_typing else ():
+                historian.take(TerminalMark(box.session_id, 0, is_done=False, text="ls"))
+                historian.take(TerminalMark(box.session_id, 0, status=0))
+            time.sleep(historian_module.ROUND_SECONDS)
+        stopped.set()
+        worker.join()
+        used = time.process_time() - before
+        print(f"{what:40}{100 * used / REST_ROUNDS / historian_module.ROUND_SECONDS:6.2f} % of a core for {len(boxes)} sessions")
+    kept = [subject.history for subject in historian.subjects.values()]
+    print(f"{'kept for a session':40}{max(one.frame_bytes() for one in kept):8} bytes of frames at most")
 
 
 def cpu_of(pid: int) -> float:

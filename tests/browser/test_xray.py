@@ -1,10 +1,14 @@
 """The X-ray in the real browser on a real sandbox: what is typed on one side is drawn on the other."""
 
+import os
+import re
+import signal
+
 import pytest
 
 from tests.browser.conftest import open_lesson, sign_in, type_line, wait_for_text
 from tests.browser.test_student import violations
-from tests.instance import CACHE
+from tests.instance import CACHE, wait_until
 
 pytestmark = pytest.mark.browser
 LESSON = "A container is a process"
@@ -83,6 +87,10 @@ def test_a_click_counts_when_the_picture_is_drawn_anew_under_the_finger(at_work)
     page.mouse.up()
     page.locator("[data-detail]", has_text="sleep").wait_for()
     assert box.get_attribute("aria-pressed") == "true"
+    show(page, "terminal")
+    type_line(page, "kill -9 $(pgrep -f 'while :')")
+    show(page, "xray")
+    box.wait_for(state="detached")
 
 
 def test_limits_layers_and_networks_are_those_of_the_sandbox(at_work):
@@ -134,6 +142,13 @@ def test_the_lessons_drawing_shows_the_readers_sandbox(at_work):
     wait_for_text(page, f"number-{shown.removeprefix('ps: ')}")
 
 
+def open_time_line(page):
+    timeline = page.locator(".xray-timeline")
+    if timeline.locator("details[open]").count() == 0:
+        timeline.locator("summary").click()
+    return timeline
+
+
 def test_the_time_line_goes_back_to_before_a_command(at_work):
     page = at_work
     open_xray(page)
@@ -142,14 +157,56 @@ def test_the_time_line_goes_back_to_before_a_command(at_work):
     type_line(page, "sleep 4713 &")
     show(page, "xray")
     sleep = page.locator(".row:not(.gone) .outside", has_text="sleep")
-    page.locator(".xray-timeline summary").click()
-    page.locator("[data-events] code", has_text="sleep 4713 &").wait_for()
+    open_time_line(page)
+    page.locator("[data-events] li", has=page.locator("code", has_text="sleep 4713 &")).filter(has_text="status 0").wait_for()
     page.locator("#xray-time").focus()
     page.keyboard.press("Home")
     page.locator("[data-back]").wait_for()
     assert sleep.count() == 0 or page.locator(".xray.past").count() == 1
     page.click("[data-back]")
     page.locator(".xray:not(.past)").wait_for()
+
+
+def test_a_panel_opened_late_shows_what_happened_before(at_work, site):
+    """Nobody looked: the worker did, when commands ended. What it kept is there after a reload, and after its own restart."""
+    page = at_work
+    session = page.locator("[data-session]").first.get_attribute("data-session")
+    kept = site.state / "agent" / "sandboxes" / session / "history.json"
+    type_line(page, "cp /bin/sleep /tmp/late-riser; /tmp/late-riser 4720 &")
+    born = re.compile(r'"what": "late-riser \d|"became": "late-riser"')
+    wait_until(lambda: kept.exists() and born.search(kept.read_text()), 60, "its birth in the history")
+    type_line(page, "kill -9 $!; (exit 3)")
+    died = '"kind": "process-gone", "what": "late-riser '
+    wait_until(lambda: '"status": 3' in kept.read_text() and died in kept.read_text(), 60, "its end in the history")
+    site.kill("control")
+    site.start("control")
+    page.reload()
+    wait_for_text(page, "late-riser")
+    open_xray(page)
+    timeline = open_time_line(page)
+    timeline.locator("li", has_text="(exit 3)").filter(has_text="status 3").wait_for()
+    timeline.locator("[data-coarse]").wait_for()
+    assert timeline.locator(".gap").count() > 0
+    timeline.locator("li", has_text=re.compile(r"late-riser \d+ began|became late-riser")).first.locator("button").click()
+    page.locator(".xray.past").wait_for()
+    page.locator(".row:not(.gone) .outside", has_text="late-riser").wait_for()
+    timeline.locator("[data-moment]", has_text="ago").wait_for()
+    page.click("[data-back]")
+    page.locator(".row:not(.gone) .outside", has_text="late-riser").wait_for(state="detached")
+
+
+def test_a_silent_worker_is_told_with_when_facts_came_last(at_work, site):
+    page = at_work
+    open_xray(page)
+    page.locator(".process.outside").first.wait_for()
+    control = site.children["control"].pid
+    os.kill(control, signal.SIGSTOP)
+    try:
+        page.locator("[data-status]", has_text="The worker is silent").filter(has_text="Facts came last at").wait_for(timeout=60_000)
+        assert page.locator(".process.outside").count() > 0, "the last picture stays"
+    finally:
+        os.kill(control, signal.SIGCONT)
+    page.locator("[data-status]:empty").wait_for(state="attached", timeout=60_000)
 
 
 def test_bob_can_not_look_into_alices_sandbox(at_work, site, browser):

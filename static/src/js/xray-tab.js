@@ -34,10 +34,10 @@ export function startXrayTab(bench, panes, showPane) {
   feedTheLesson(root, sessionId);
 }
 
-// Drawings and measurements of the lesson that show the reader's own sandbox.
+// Drawings of the lesson that show the reader's own sandbox.
 let live = null;
 async function feedTheLesson(root, sessionId) {
-  if (!document.querySelector("[data-fact], [data-fact-if], [data-measure-facts]")) return;
+  if (!document.querySelector("[data-fact], [data-fact-if]")) return;
   const { Live } = sessionId ? await import(root.dataset.script) : {};
   live?.end();
   live = sessionId ? new Live(sessionId) : null;

@@ -6,7 +6,6 @@ import { readClipboard, writeClipboard } from "../clipboard.js";
 import { recall } from "../remember.js";
 import { isAnswer } from "./answers.js";
 import { clampSize } from "./codec.js";
-import { announceCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { keyAction } from "./keys.js";
 import { currentContrast, currentTheme } from "./themes.js";
@@ -29,7 +28,6 @@ export class TerminalView extends EventTarget {
     this.xterm.loadAddon(this.search);
     // A sandbox may not write the clipboard (OSC 52) whatever an addon or a later xterm.js would allow.
     this.xterm.parser.registerOscHandler(52, () => true);
-    announceCommands(this.xterm);
     this.build(label, wayOut);
     this.connection = new Connection(url, () => this.size());
     this.wire();

@@ -34,9 +34,3 @@ export function fill(text, found, facts) {
     return typeof value === "string" ? value : JSON.stringify(value);
   });
 }
-
-// A measured number in the unit that the lesson asks for.
-export function inUnit(value, unit) {
-  if (typeof value !== "number") return null;
-  return Math.round((unit === "ms" ? value * 1000 : value / (UNITS[unit] ?? 1)) * 100) / 100;
-}

@@ -1,6 +1,6 @@
 // The facts as the page holds them: whole documents and merge patches (RFC 7396), never changed in place, so that the
 // time line may keep every one at the price of what has changed. DOM-free; tested by static/tests/xray.test.mjs.
-export const KINDS = { whole: 1, patch: 2, remark: 3 };
+export const KINDS = { whole: 1, patch: 2, remark: 3, history: 4 };
 
 export function decodeFrame(buffer) {
   const view = new DataView(buffer);
@@ -45,32 +45,20 @@ function grouped(all, known) {
   return groups;
 }
 
-// What a person would call news between two documents of one machine: for the time line.
-export function newsBetween(before, after) {
-  const news = [];
-  const compare = (part, came, went) => {
-    for (const [key, one] of Object.entries(after[part] ?? {})) if (!before[part]?.[key]) news.push({ kind: came, ...naming(part, one) });
-    for (const [key, one] of Object.entries(before[part] ?? {})) if (!after[part]?.[key]) news.push({ kind: went, ...naming(part, one) });
-  };
-  compare("namespaces", "namespace-new", "namespace-gone");
-  compare("processes", "process-new", "process-gone");
-  compare("engines", "engine-new", "engine-gone");
-  compare("cgroups", "group-new", "group-gone");
-  for (const [path, group] of Object.entries(after.cgroups ?? {})) {
-    const old = before.cgroups?.[path];
-    if (!old) continue;
-    const around = after.cgroups["/.."] ?? group;
-    if (group.memory.oom_kills > old.memory.oom_kills) news.push({ kind: "oom", what: path, limit: group.memory.limit_bytes ?? around.memory.limit_bytes });
-    if (group.pids.refused > old.pids.refused) news.push({ kind: "refused", what: path, limit: group.pids.limit ?? around.pids.limit });
-    if (group.cpu.throttled_seconds - old.cpu.throttled_seconds > 0.05) news.push({ kind: "throttled", what: path, limit: group.cpu.limit_cpus });
-  }
-  return news;
+// The documents before the panel was opened, from the worker's coarse frames: [{at, facts, isCoarse}], the oldest first.
+// Times are the worker's; its clock is told with them, and the page's own may be another.
+export function pastOf({ now, frames }, here) {
+  let machines = {};
+  return frames.map(([at, patch]) => {
+    machines = applyPatch(machines, patch);
+    return { at: at + here - now, facts: { machines }, isCoarse: true };
+  });
 }
 
-function naming(part, one) {
-  if (part === "processes") return { what: `${one.comm} ${one.pid}`, type: "pid" };
-  if (part === "namespaces") return { what: `${one.type}:[${one.id}]`, type: one.type };
-  return { what: one.path ?? `${one.kind} ${one.name}`, type: part };
+// Both in order of time; a coarse document beside one that the page has seen itself is left out.
+export function joined(past, seen, nearMs = 3000) {
+  const missing = past.filter(({ at }) => !seen.some((one) => Math.abs(one.at - at) < nearMs));
+  return [...missing, ...seen].sort((a, b) => a.at - b.at);
 }
 
 // The command that enters a namespace from the sandbox's own shell.

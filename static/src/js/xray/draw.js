@@ -28,7 +28,14 @@ export const clockTime = (at) => new Date(at).toLocaleTimeString([], { hour: "2-
 export const cut = (text, most) => (text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text);
 
 // Rows of a table body by key: what stays keeps its elements, so that focus and selection live through an update.
+// Without rows it says in the table's own words why there are none.
 export function fillTable(body, rows) {
+  if (!rows.length && body.dataset.nothing) {
+    if (body.querySelector(".nothing")) return;
+    body.replaceChildren(html("tr", {}, html("td", { class: "nothing", colspan: body.parentElement.tHead.rows[0].cells.length }, body.dataset.nothing)));
+    return;
+  }
+  body.querySelector(".nothing")?.parentElement.remove();
   const known = new Map([...body.rows].map((row) => [row.dataset.key, row]));
   rows.forEach(({ key, cells, type }, index) => {
     const row = known.get(key) ?? html("tr", { "data-key": key, class: type ? `ns-${type}` : undefined });

@@ -1,5 +1,5 @@
 // The facts of one session while the panel is open: a WebSocket, the newest document, and those before it.
-import { applyPatch, decodeFrame, KINDS } from "./document.js";
+import { applyPatch, decodeFrame, joined, KINDS, pastOf } from "./document.js";
 
 const FINAL = new Set([4401, 4404, 4410]);
 const HERE_MS = 20000;
@@ -18,7 +18,10 @@ export class Feed extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.url = `${scheme}://${location.host}/ws/sessions/${sessionId}/facts/`;
     this.sessionId = sessionId;
-    this.history = []; // {at, facts}, oldest first
+    this.history = []; // {at, facts, isCoarse}, oldest first
+    this.document = {}; // what the next patch is for
+    this.heardAt = null; // when facts came last
+    this.clockAhead = 0; // milliseconds that this page's clock is ahead of the worker's
     this.attempts = 0;
     this.users = new Set();
     document.addEventListener("visibilitychange", () => (document.hidden ? this.disconnect() : this.users.size && this.connect()));
@@ -46,7 +49,7 @@ export class Feed extends EventTarget {
       clearInterval(this.beat);
       if (this.socket !== socket) return;
       this.socket = null;
-      const isFinal = FINAL.has(code);
+      const isFinal = this.isOver = FINAL.has(code);
       this.dispatchEvent(new CustomEvent("lost", { detail: { isFinal } }));
       if (!isFinal) this.retry = setTimeout(() => this.users.size && this.connect(), Math.min(10000, 300 * 2 ** this.attempts++));
     };
@@ -61,11 +64,22 @@ export class Feed extends EventTarget {
 
   take({ kind, body }) {
     if (kind === KINDS.remark) return this.dispatchEvent(new CustomEvent("remark", { detail: body }));
+    this.heardAt = Date.now();
+    if (kind === KINDS.history) {
+      this.clockAhead = this.heardAt - body.now;
+      this.history = joined(pastOf(body, this.heardAt), this.history).slice(-MAX_HISTORY);
+      return undefined; // the whole document follows
+    }
     this.attempts = 0;
-    const facts = kind === KINDS.whole ? body : applyPatch(this.newest?.facts ?? {}, body);
-    const before = this.newest;
-    this.history.push({ at: Date.now(), facts });
+    this.document = kind === KINDS.whole ? body : applyPatch(this.document, body);
+    this.history.push({ at: this.heardAt, facts: this.document });
     if (this.history.length > MAX_HISTORY) this.history.shift();
-    return this.dispatchEvent(new CustomEvent("facts", { detail: { before } }));
+    return this.dispatchEvent(new CustomEvent("facts"));
+  }
+
+  // What happened since the session began, in the page's time.
+  events(machine) {
+    return Object.values(this.document.events ?? {}).filter((one) => !one.machine || one.machine === machine)
+      .map((one) => ({ ...one, at: one.at + this.clockAhead })).sort((a, b) => a.at - b.at);
   }
 }

@@ -6,6 +6,7 @@ export class Layers {
   constructor(root) {
     this.words = root.dataset;
     this.picture = root.querySelector("svg");
+    this.alone = root.querySelector("[data-alone]");
     [this.changes, this.mounts] = root.querySelectorAll("tbody");
   }
 
@@ -30,6 +31,7 @@ export class Layers {
     this.picture.replaceChildren(...parts);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${y}`);
     this.picture.setAttribute("height", y);
+    this.alone.hidden = overlays.length > 0;
     fillTable(this.changes, list(facts.changes).sort((a, b) => a.path.localeCompare(b.path)).map((one) => ({ key: one.path,
       cells: [one.path, this.words[one.kind] ?? one.kind, one.type, one.type === "file" ? bytes(one.size_bytes) : ""] })));
     fillTable(this.mounts, Object.entries(facts.mounts ?? {}).map(([key, one]) => ({ key, type: "mnt",

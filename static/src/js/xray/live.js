@@ -1,6 +1,6 @@
-// The lesson's own drawings and measurements, fed by the reader's sandbox. A drawing asks for facts only while it is in
+// The lesson's own drawings, fed by the reader's sandbox. A drawing asks for facts only while it is in
 // sight; where the facts say nothing, it shows what its author drew.
-import { ask, fill, inUnit, isTrue, vocabulary } from "./ask.js";
+import { ask, fill, isTrue, vocabulary } from "./ask.js";
 import { feedOf } from "./feed.js";
 
 export class Live {
@@ -12,10 +12,6 @@ export class Live {
     this.feed.addEventListener("facts", this.refresh);
     this.watcher = new IntersectionObserver((entries) => this.see(entries));
     for (const figure of document.querySelectorAll(".figure:has([data-fact], [data-fact-if])")) this.watcher.observe(figure);
-    for (const button of document.querySelectorAll("[data-measure-facts]")) {
-      button.hidden = false;
-      button.onclick = () => this.measure(button);
-    }
   }
 
   end() {
@@ -47,20 +43,5 @@ export class Live {
       if (element.textContent !== text) element.textContent = text;
     }
     for (const element of figure.querySelectorAll("[data-fact-if]")) element.classList.toggle("unseen", !isTrue(ask(element.dataset.factIf, facts)));
-  }
-
-  // One look, then the field holds the number; keeping it is the student's own click.
-  async measure(button) {
-    this.feed.open(button);
-    const answered = new Promise((done) => this.feed.addEventListener("facts", done, { once: true }));
-    await Promise.race([answered, new Promise((done) => setTimeout(done, 3000))]);
-    this.feed.close(button);
-    const value = this.facts && inUnit(ask(button.dataset.measureFacts, this.facts), button.dataset.unit);
-    const said = button.parentElement.querySelector("[data-measure-said]");
-    said.textContent = value === null || value === undefined ? said.dataset.nothing : "";
-    if (said.textContent) return;
-    const field = button.closest("form").elements.value;
-    field.value = value;
-    field.focus();
   }
 }

@@ -10,6 +10,7 @@ export class Namespaces {
   constructor(root) {
     this.words = root.dataset;
     this.picture = root.querySelector("svg");
+    this.alone = root.querySelector("[data-alone]");
     this.table = root.querySelector("tbody");
     this.detail = root.querySelector("[data-detail]");
     this.seen = null;
@@ -44,6 +45,7 @@ export class Namespaces {
     this.picture.setAttribute("viewBox", `0 0 ${width} ${y}`);
     this.picture.setAttribute("height", y);
     this.seen = new Set(Object.keys(facts.namespaces ?? {}));
+    this.alone.hidden = spaces.some((space) => !space.is_sandbox && !space.is_host);
     this.refreshStops();
     fillTable(this.table, spaces.map((space) => ({ key: `${space.type}:${space.id}`, type: space.type, cells: [
       space.type, space.id, this.belongs(space), space.parent || "–", space.members.length, space.kept.join(", "), space.hostname] })));

@@ -8,6 +8,7 @@ export class Network {
   constructor(root) {
     this.words = root.dataset;
     this.picture = root.querySelector("svg");
+    this.alone = root.querySelector("[data-alone]");
     [this.links, this.routes, this.sockets] = root.querySelectorAll("tbody");
   }
 
@@ -30,6 +31,7 @@ export class Network {
     this.picture.replaceChildren(...this.cables(networks, ends), ...boxes);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.picture.setAttribute("height", height);
+    this.alone.hidden = networks.length > 1;
     const name = (network) => this.name(network, facts);
     const rows = (part, key, cells) => networks.flatMap((network) => network[part].map((one) => ({ key: `${network.ns}:${key(one)}`, type: "net", cells: [name(network), ...cells(one)] })));
     fillTable(this.links, rows("interfaces", (one) => one.index, (one) => [one.name, one.kind, one.is_up ? this.words.up : this.words.down, one.addresses.join(", "), one.bridge, one.mac, one.mtu]));

@@ -1,4 +1,5 @@
 // The X-ray panel: one feed, six views of its document, and the time line under them.
+import { clockTime } from "./draw.js";
 import { feedOf } from "./feed.js";
 import { Layers } from "./layers.js";
 import { startLimits } from "./limits.js";
@@ -8,6 +9,8 @@ import { Processes } from "./processes.js";
 import { Resources } from "./resources.js";
 import { Timeline } from "./timeline.js";
 
+const SILENT_MS = 12000; // the worker says at least every five seconds that it looked
+const CHECK_MS = 2000;
 const VIEWS = { processes: Processes, namespaces: Namespaces, resources: Resources, layers: Layers, network: Network };
 
 export class Panel {
@@ -29,7 +32,8 @@ export class Panel {
         other.focus();
       });
     });
-    this.machines.addEventListener("change", () => { this.timeline.read = 0; this.show(); });
+    this.machines.addEventListener("change", () => this.show());
+    setInterval(() => this.isOpen && this.tell(), CHECK_MS);
     new ResizeObserver(() => this.show()).observe(root);
     root.querySelector(".xray-bar").hidden = false;
     this.choose("processes");
@@ -42,8 +46,8 @@ export class Panel {
       this.feed = sessionId ? this.listen(feedOf(sessionId)) : null;
       this.root.dataset.has = "";
     }
-    this.say(sessionId ? "waiting" : "none");
     this.feed?.open(this);
+    this.tell();
     this.show();
   }
 
@@ -56,12 +60,23 @@ export class Panel {
     if (feed.isHeard) return feed;
     feed.isHeard = true;
     feed.addEventListener("facts", () => this.show());
-    feed.addEventListener("lost", ({ detail }) => { if (this.isOpen) this.say(detail.isFinal ? "ended" : "lost"); });
+    feed.addEventListener("lost", () => this.isOpen && this.tell());
     feed.addEventListener("remark", ({ detail }) => this.limits?.refused(detail.refused));
     return feed;
   }
 
-  say(word) { this.status.textContent = word ? this.status.dataset[word] : ""; }
+  // What is wrong, if anything is, and when facts came last.
+  tell() {
+    const { feed } = this;
+    const at = feed?.heardAt;
+    const isSilent = at && Date.now() - at > SILENT_MS;
+    const has = !this.machines.options.length || Boolean(feed?.document.machines?.[this.machines.value]);
+    const word = !feed ? "none" : feed.isOver ? "ended" : !feed.socket ? "lost" : isSilent ? "silent" : !at ? "waiting" : has ? "" : "gone";
+    const text = word ? this.status.dataset[word] : "";
+    const last = at && text && word !== "gone" ? ` ${this.status.dataset.last.replace("%t", clockTime(at))}` : "";
+    if (this.status.textContent !== text + last) this.status.textContent = text + last;
+    this.root.classList.toggle("stale", Boolean(last));
+  }
 
   choose(part) {
     this.part = part;
@@ -79,17 +94,18 @@ export class Panel {
   show() {
     const history = this.feed?.history ?? [];
     if (!history.length || !this.isOpen || !this.root.clientWidth) return;
-    this.offer(Object.keys(history.at(-1).facts.machines));
+    this.offer(Object.keys(this.feed.document.machines ?? {}));
     const machine = this.machines.value;
-    this.timeline.show(history, machine);
+    const events = this.feed.events(machine);
+    this.timeline.show(history, events);
     const moment = this.timeline.current(history);
     const facts = moment.facts.machines?.[machine];
     this.root.dataset.has = facts ? "facts" : "";
-    this.say(facts ? "" : "gone");
+    this.tell();
     if (!facts) return;
     this.root.classList.toggle("past", this.timeline.isPast);
     if (!this.views.has(this.part)) this.views.set(this.part, new VIEWS[this.part](this.home(this.part)));
-    this.views.get(this.part).show(facts, history.slice(0, history.indexOf(moment) + 1), machine);
+    this.views.get(this.part).show(facts, history.slice(0, history.indexOf(moment) + 1), machine, events);
     this.limits?.show(facts, machine);
   }
 

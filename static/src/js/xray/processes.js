@@ -9,6 +9,7 @@ export class Processes {
   constructor(root) {
     this.words = root.dataset;
     this.picture = root.querySelector("svg");
+    this.alone = root.querySelector("[data-alone]");
     this.table = root.querySelector("tbody");
     this.rows = new Map(); // pid -> its group in the picture
     this.refreshStops = roving(this.picture, ".process.outside");
@@ -33,6 +34,7 @@ export class Processes {
     for (const [pid, row] of this.rows) if (!living.has(pid)) this.remove(pid, row);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${30 + processes.length * ROW}`);
     this.picture.setAttribute("height", 30 + processes.length * ROW);
+    this.alone.hidden = processes.some((one) => one.depth > 0);
     this.head(width);
     this.refreshStops();
     fillTable(this.table, processes.map((one) => ({ key: String(one.pid), cells: [

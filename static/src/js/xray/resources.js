@@ -1,9 +1,10 @@
 // Use against limits over time: four charts of one control group, and what the kernel did to whoever went too far.
 import uPlot from "uplot";
 import { bytes, clockTime, fillTable, html } from "./draw.js";
-import { list, newsBetween, rate } from "./document.js";
+import { list, rate } from "./document.js";
 
 const KEEP_SECONDS = 300;
+const ACTED = new Set(["oom", "refused", "throttled"]);
 const percent = (value) => (value === null ? "–" : `${Math.round(value * 100)} %`);
 const CHARTS = [
   { name: "memory", format: bytes, read: (group) => group.memory.usage_bytes, limit: (group) => group.memory.limit_bytes, kinds: ["oom"] },
@@ -25,17 +26,21 @@ export class Resources {
     document.addEventListener("bulkhead:theme", () => this.forget());
   }
 
-  show(facts, history, machine) {
+  show(facts, history, machine, events) {
+    this.happened = events.filter(({ kind, at }) => ACTED.has(kind) && at <= history.at(-1).at + 1500);
     this.history = history.map(({ at, facts: whole }) => ({ at, facts: whole.machines?.[machine] ?? {} }));
     const groups = list(facts.cgroups);
     this.offer(groups.map((group) => group.path));
     fillTable(this.table, groups.map((group) => ({ key: group.path, cells: [
       this.label(group.path), `${bytes(group.memory.usage_bytes)} / ${bytes(group.memory.limit_bytes)}`, group.memory.oom_kills,
       `${group.cpu.usage_seconds.toFixed(1)} s / ${group.cpu.limit_cpus ?? "–"}`, `${group.cpu.throttled_periods} (${group.cpu.throttled_seconds.toFixed(1)} s)`,
-      `${group.pids.current} / ${group.pids.limit ?? "–"}`, group.pids.refused, `${bytes(group.io.read_bytes)} / ${bytes(group.io.written_bytes)}`] })));
+      `${group.pids.current} / ${group.pids.limit ?? "–"}`, group.pids.refused, `${bytes(group.io.read_bytes)} / ${bytes(group.io.written_bytes)}`, this.pressure(group)] })));
     this.draw();
     this.tell();
   }
+
+  // Version 1 of control groups does not count who waits.
+  pressure({ pressure }) { return pressure ? ["memory", "cpu", "io"].map((word) => `${Math.round(pressure[word])} %`).join(" / ") : this.words.uncounted; }
 
   label(path) { return path === "/.." ? this.words.around : path; }
 
@@ -92,13 +97,11 @@ export class Resources {
   }
 
   tell() {
-    this.happened = this.history.flatMap(({ at, facts }, index) => (index ? newsBetween(this.history[index - 1].facts, facts) : [])
-      .filter(({ kind }) => ["oom", "refused", "throttled"].includes(kind)).map((one) => ({ at, ...one })));
     const lines = this.happened.slice(-20).reverse().map(({ at, kind, what, limit }) => `${clockTime(at)}  ${this.words[kind].replace("%g", this.label(what))
       .replace("%l", kind === "oom" ? bytes(limit) : String(limit ?? "–"))}`);
     if (this.told === lines.join("\n")) return;
     this.told = lines.join("\n");
-    this.list.replaceChildren(...lines.map((line) => html("li", {}, line)));
+    this.list.replaceChildren(...(lines.length ? lines.map((line) => html("li", {}, line)) : [html("li", { class: "soft" }, this.words.quiet)]));
   }
 
   forget() {
