@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import time
 from typing import Any
 
@@ -17,6 +18,7 @@ from labs.models import LabSession
 from labsite.celery import app
 from runtime_agent import protocol
 
+ANSWER_SECONDS = 3.0
 HEARTBEAT_SECONDS = 20
 
 
@@ -67,6 +69,24 @@ def note_opened(lab_digest: str) -> None:
     with contextlib.suppress(redis.RedisError), redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1) as bus:
         bus.zadd(protocol.OPENED_KEY, {lab_digest: time.time()})
         bus.zremrangebyrank(protocol.OPENED_KEY, 0, -1 - protocol.MAX_OPENED)
+
+
+def ask_facts(session: LabSession, expression: str) -> Any:
+    """What an expression of a lesson finds in the session's facts, from the worker; None for nothing or no answer in time."""
+    name = secrets.token_hex(8)
+    channel, deadline = protocol.facts_answer_channel(str(session.id), name), time.monotonic() + ANSWER_SECONDS
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as bus, bus.pubsub() as answers:
+            answers.subscribe(channel)
+            while (left := deadline - time.monotonic()) > 0:
+                message = answers.get_message(timeout=left)
+                if message and message["type"] == "subscribe":
+                    bus.publish(protocol.facts_wish_channel(str(session.id)), protocol.FACTS_ASK + f"{name} {expression}".encode())
+                elif message and message["type"] == "message":
+                    return json.loads(message["data"])["value"]
+    except redis.RedisError:
+        pass
+    return None
 
 
 def _send(task: str, queue: str, session: LabSession, **arguments: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import lesson_page, marking, sessions
+from labs import agent_client, lesson_page, marking, sessions
 from labs import reading as reading_marks
 from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from labs.previews import access
+from runtime_agent import facts
 
 MAX_ANSWER_CHARS = 500
+MAX_NUMBER = 1e15
 
 
 def find(course: str, module: str, lesson: str) -> Lesson:
@@ -119,15 +122,32 @@ def measurement(request: HttpRequest, course: str, module: str, lesson: str, blo
     found = find(course, module, lesson)
     asked = block_of(found, block, "measure")
     try:
-        value = float(request.POST.get("value", "").strip().replace(",", "."))
-        if not abs(value) < 1e15:
-            raise ValueError
-    except ValueError:
-        error = {block: _("Type a number, for example 12.5.")}
+        value = _read(request, found, asked) if asked.get("facts") else _typed(request)
+    except ValueError as problem:
+        error = {block: str(problem)}
         return render(request, "labs/lesson.html", lesson_page.context(request.user, found, error), status=422)
     Measurement.objects.update_or_create(user=request.user, lesson=found, block=block,
                                          defaults={"value": value, "unit": asked.get("unit") or ""})
     return redirect(f"{found.get_absolute_url()}#measure-{block}")
+
+
+def _typed(request: HttpRequest) -> float:
+    with contextlib.suppress(ValueError):
+        value = float(request.POST.get("value", "").strip().replace(",", "."))
+        if abs(value) < MAX_NUMBER:
+            return value
+    raise ValueError(_("Type a number, for example 12.5."))
+
+
+def _read(request: HttpRequest, lesson: Lesson, asked: dict[str, Any]) -> float:
+    """From the student's own sandbox, by its worker: what the page sends is not looked at."""
+    session = LabSession.objects.filter(user=request.user, lesson=lesson, state=LabSession.State.READY).first()
+    if session is None:
+        raise ValueError(_("Your sandbox is not running: start it, do the step, then read the number."))
+    value = facts.in_unit(agent_client.ask_facts(session, asked["facts"]), asked.get("unit") or "")
+    if value is None:
+        raise ValueError(_("Your sandbox shows no such number now: do the step first, then read it again."))
+    return value
 
 
 @require_POST
