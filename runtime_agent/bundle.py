@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import profiles, seccomp
+from runtime_agent import cgroup, profiles, seccomp
 from runtime_agent.addresses import Interface
 from runtime_agent.errors import AgentError
 
@@ -71,6 +71,11 @@ class Places:
     storage: Path | None
 
 
+ENGINES_ENVIRONMENT = {1: {}, 2: {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}}
+"""By version of control groups: systemd-nspawn takes the version from the systemd in the tree that it starts, and where there
+is none (busybox) it wants version 1, which it can't have."""
+
+
 def process(spec: Spec, argv: Sequence[str], user: str, env: Mapping[str, str], terminal: bool) -> dict[str, Any]:
     """The ``process`` object for ``argv`` as ``user`` ("root" or "student"). Raises AgentError("bad-message")."""
     if user not in USERS:
@@ -78,7 +83,8 @@ def process(spec: Spec, argv: Sequence[str], user: str, env: Mapping[str, str], 
     uid, gid, home = USERS[user]
     capabilities = [*profiles.find(spec.profile).capabilities, *(["CAP_SYS_PTRACE"] if "trace" in spec.allow else [])]
     held = capabilities if uid == 0 else []
-    environment = {"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8", "TERM": "xterm-256color", **env}
+    engines = ENGINES_ENVIRONMENT[cgroup.version()] if profiles.find(spec.profile).is_nested else {}
+    environment = {"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8", "TERM": "xterm-256color", **engines, **env}
     return {
         "terminal": terminal, "user": {"uid": uid, "gid": gid}, "args": list(argv), "cwd": home if terminal else "/",
         "env": [f"{name}={value}" for name, value in environment.items()],

@@ -26,6 +26,9 @@ mkdir -p /etc/containerd /etc/cni/net.d
 cp files/containerd.toml /etc/containerd/config.toml
 cp files/lab.conflist /etc/cni/net.d/10-lab.conflist
 printf 'USE_LXC_BRIDGE="true"\n' > /etc/default/lxc-net
+# On a host whose kernel has AppArmor LXC would load a profile of its own, which is the host's to load.
+sed -i '/^lxc.apparmor/d' /etc/lxc/default.conf
+printf 'lxc.apparmor.profile = unconfined\n' >> /etc/lxc/default.conf
 printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/docker/registry}}\nhttp: {addr: ":5000"}\n' \
     > /etc/docker-registry.yml
 
