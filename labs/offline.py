@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from labs import marking
 from labs.models import Course, Lesson
 
 TO_GLOSSARY = re.compile(r'<a class="defined"[^>]*>(.*?)</a>', re.DOTALL)
@@ -63,7 +64,14 @@ def _plain(block: dict[str, Any]) -> dict[str, Any]:
         return {**block, "blocks": [_plain(inner) for inner in block["blocks"]]}
     if block["kind"] == "predict" and block["kind_of"] == "choice":
         return {**block, "answer": next(option["html"] for option in block["options"] if option["id"] == block["answer"])}
+    if block["kind"] == "quiz":
+        return {**block, "questions": [_unsorted(question) for question in block["questions"]]}
     return block
+
+
+def _unsorted(question: dict[str, Any]) -> dict[str, Any]:
+    """Lines to be put in order are shown in another one: ``shown``."""
+    return {**question, "shown": marking.shuffled(question)} if question["kind"] == "order" else question
 
 
 def _style_files() -> list[Path]:

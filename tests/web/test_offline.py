@@ -50,3 +50,28 @@ def test_the_same_course_makes_the_same_bytes(archive):
 
 def test_a_course_that_is_not_there_is_not_found(client):
     assert client.get("/offline/none.zip").status_code == 404
+
+
+def test_lines_to_be_put_in_order_are_asked_in_another_one_and_answered_in_theirs(archive):
+    page = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("-a-container-by-hand.html"))
+    question, _, answer = page.partition("In which order were the rungs needed here?")[2].partition("<details")
+    asked, right = re.findall("<li>(.*?)</li>", question), re.findall("<li>(.*?)</li>", answer.partition("</details>")[0])
+    assert sorted(asked) == sorted(right) and asked != right
+
+
+def test_text_for_some_hosts_says_for_which(archive):
+    page = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("-lxc.html"))
+    assert "Where cgroup is 1:" in page and "Where cgroup is 2:" in page
+
+
+def test_pages_say_the_numbers_by_which_lessons_call_each_other(archive):
+    assert ">1.4 Walls</a>" in archive.read("index.html").decode()
+    assert "Virtualization, lesson 1.4" in archive.read("04-walls.html").decode()
+
+
+def test_what_can_be_played_with_says_where(archive):
+    assert "To play with, on the site" in archive.read("01-one-server-many-machines.html").decode()
+
+
+def test_no_exam_is_in_it(archive):
+    assert not [name for name in archive.namelist() if "exam" in name]

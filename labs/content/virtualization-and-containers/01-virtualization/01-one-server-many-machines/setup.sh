@@ -12,7 +12,7 @@ for number in 1 2 3 4; do
     done
     echo "$name" > "/srv/$name/rootfs/etc/machine"
     echo "Here is machine $name" > "/srv/$name/rootfs/www/index.html"
-    # Host network: the four share the sandbox's loopback, and lesson 2.4 gives each a network of its own.
+    # Host network: the four share the sandbox's loopback, and module 2 gives each a network of its own.
     jq --arg name "$name" --arg port "800$number" '.process.terminal = false | .hostname = $name
         | .linux.namespaces |= map(select(.type != "network"))
         | .process.args = ["/bin/httpd", "-f", "-p", $port, "-h", "/www"]' config.json > "/srv/$name/config.json"
