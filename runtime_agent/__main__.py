@@ -28,6 +28,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args(argv)
     import os
+
+    from runtime_agent import notify
+    notify.claim()
     try:
         settings = load(os.environ)
     except SettingsError as error:

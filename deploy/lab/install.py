@@ -18,19 +18,26 @@ TEMPLATES = PROJECT / "deploy" / "systemd"
 UNITS = Path("/etc/systemd/system")
 TMPFILES = Path("/etc/tmpfiles.d/bulkhead.conf")
 TARGET = "bulkhead.target"
+SITE = ("bulkhead-web", "bulkhead-worker")
+AGENT = ("bulkhead-bridge", "bulkhead-tunnel", "bulkhead-control")
 
 
 def install(port: int, listen: str) -> int:
-    """Set up, write the units, start them."""
+    """Set up, write the units, start them. A second time it is an upgrade: the sandboxes run on."""
     _need_systemd()
     places = find()
     if supervisor.running_pid(places):
         raise SetupError("Bulkhead runs in the foreground here: ./lab down stops it")
+    is_upgrade = (UNITS / TARGET).exists()
+    if is_upgrade:
+        _systemctl("stop", *SITE)
     up.check_and_prepare(places, port=port, listen=listen)
     images.build(places, [images.BASE])
     write(places, listen, port)
     for command in (["daemon-reload"], ["enable", "--now", TARGET]):
         _systemctl(*command)
+    if is_upgrade:
+        _systemctl("try-restart", *AGENT)
     address = f"http://{listen}:{port}"
     up.wait_until_served(address)
     link = up.manage(places, address, ["signin_link", "--create-admin"]).strip()

@@ -133,6 +133,8 @@ def again() -> None:
     except TimeoutError:
         pass
     say("sandbox", f"{state()['state']} {state().get('reason', '')}".strip())
+    say("upgraded", "Bulkhead is at" in out("/srv/bulkhead/lab", "install"))
+    say("after-upgrade", states())
     say("uninstalled", "The units are gone" in out("/srv/bulkhead/lab", "uninstall"))
     say("units", len(list(Path("/etc/systemd/system").glob("bulkhead*"))))
     say("data", Path("/var/lib/bulkhead/web/db.sqlite3").exists())

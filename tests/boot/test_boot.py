@@ -63,5 +63,9 @@ def test_what_the_power_cut_is_said_and_not_shown_as_running(second):
     assert second["sandbox"].split()[0] in ("failed", "ended")
 
 
+def test_a_second_install_is_an_upgrade(second):
+    assert (second["upgraded"], second["after-upgrade"]) == ("True", UNITS)
+
+
 def test_uninstall_takes_the_units_and_leaves_the_work(second):
     assert (second["uninstalled"], second["units"], second["data"]) == ("True", "0", "True")

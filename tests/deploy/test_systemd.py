@@ -1,5 +1,6 @@
 """The units: confined as far as their work allows, whole paths, and nothing but their own files."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -62,8 +63,41 @@ def test_a_notification_reaches_systemd(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
         listener.settimeout(5)
+        monkeypatch.setattr(notify, "_address", "")
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify.claim()
+        assert "NOTIFY_SOCKET" not in os.environ, "a runtime that sees it fails"
         notify.ready()
         assert listener.recv(64) == b"READY=1"
-    monkeypatch.delenv("NOTIFY_SOCKET")
+    monkeypatch.setattr(notify, "_address", "")
     notify.ready()
+
+
+def test_the_agents_processes_claim_it_before_anything_else(tmp_path, monkeypatch):
+    from runtime_agent import __main__, bridge, notify
+    seen = []
+    monkeypatch.setattr(notify, "_address", "")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
+    monkeypatch.setattr(bridge, "main", lambda settings: seen.append(os.environ.get("NOTIFY_SOCKET")) or 0)
+    assert __main__.main(["bridge"]) == 0
+    assert seen == [None]
+
+
+def test_a_second_install_is_an_upgrade(root, tmp_path, monkeypatch):
+    """The site lets its port go before the machine is looked at; the agent gets the new code, its sandboxes stay."""
+    done, folder = [], tmp_path / "units"
+    folder.mkdir()
+    (folder / install.TARGET).touch()
+    monkeypatch.setattr(install, "UNITS", folder)
+    monkeypatch.setattr(install, "_systemctl", lambda *words: done.append(words))
+    monkeypatch.setattr(install, "_need_systemd", lambda: None)
+    monkeypatch.setattr(install.up, "check_and_prepare", lambda *_, **__: done.append(("look",)))
+    monkeypatch.setattr(install.up, "wait_until_served", lambda address: None)
+    monkeypatch.setattr(install.up, "manage", lambda *_: "/link")
+    monkeypatch.setattr(install.images, "build", lambda *_: None)
+    monkeypatch.setattr(install, "write", lambda *_: [])
+    monkeypatch.setattr(install.supervisor, "running_pid", lambda places: None)
+    assert install.install(8000, "127.0.0.1") == 0
+    assert done == [("stop", "bulkhead-web", "bulkhead-worker"), ("look",), ("daemon-reload",),
+                    ("enable", "--now", "bulkhead.target"),
+                    ("try-restart", "bulkhead-bridge", "bulkhead-tunnel", "bulkhead-control")]
