@@ -82,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
     bench = add("bench", "run a measurement of tests/bench", lambda a: testing.bench(a.name, a.rest))
     bench.add_argument("name")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
+    fuzz = add("fuzz", "malformed frames and interleavings of a terminal, many more than the tests try",
+               lambda a: testing.fuzz(testing.prepared(), a.cases, a.rest))
+    fuzz.add_argument("cases", nargs="?", type=int, default=100_000, help="frames for each decoder; a hundredth of it interleavings")
+    fuzz.add_argument("rest", nargs="*", help="further arguments for pytest, after --")
     manage = add("manage", "run manage.py of the installed site", run_manage)
     manage.add_argument("rest", nargs=argparse.REMAINDER)
     return top

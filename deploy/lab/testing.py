@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import tempfile
 import time
@@ -158,6 +159,16 @@ def prepared() -> Places:
     if not places.python.exists():
         raise SetupError("nothing is set up yet: sudo ./lab up or sudo ./lab test does it")
     return places
+
+
+def fuzz(places: Places, cases: int, rest: list[str]) -> int:
+    """The fuzz and property tests of the terminal path with many more cases, and other ones at each call."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}", flush=True)
+    environment = {**test_environment(places), "BULKHEAD_FUZZ_CASES": str(cases), "BULKHEAD_FUZZ_SEED": str(seed),
+                   "BULKHEAD_INTERLEAVINGS": str(max(100, cases // 100))}
+    return python(places, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "tests/web/test_terminal_fuzz.py",
+                  "tests/web/test_terminal_interleavings.py", *rest, environment=environment)[0]
 
 
 def bench(name: str, rest: list[str]) -> int:
