@@ -102,7 +102,8 @@ def address(lesson: Lesson) -> tuple[str, str, str]:
 
 def neighbours(lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
     """The lessons before and after this one in its course."""
-    every = list(Lesson.objects.filter(module__course=lesson.module.course).select_related("module__course"))
+    every = list(Lesson.objects.filter(module__course=lesson.module.course).select_related("module__course")
+                 .only("slug", "title", "module__slug", "module__title", "module__course__slug"))  # not every lesson's text
     at = every.index(lesson)
     return (every[at - 1] if at else None), (every[at + 1] if at + 1 < len(every) else None)
 

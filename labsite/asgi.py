@@ -9,13 +9,14 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labsite.settings")
-_http = get_asgi_application()
+get_asgi_application()
 
 from labs.previews.app import Hosts  # noqa: E402
-from labs.routing import websocket_urlpatterns  # noqa: E402  (models need the apps that the line above loads)
+from labs.routing import websocket_urlpatterns  # noqa: E402  (models need the apps that the lines above load)
+from labsite.handler import OneHopHandler  # noqa: E402
 from labsite.logs import Requests  # noqa: E402
 
 application = Requests(Hosts(ProtocolTypeRouter({
-    "http": _http,
+    "http": OneHopHandler(),
     "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
 })))
