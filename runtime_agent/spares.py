@@ -14,12 +14,14 @@ A spare fits if everything it was made from is what would be used now: ``key_of`
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import logging
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,13 +110,21 @@ def make(settings: Settings, spec: Spec) -> Spare:
 
 def unclaimed(settings: Settings) -> list[Spare]:
     """Every spare that can still be claimed, alive or not, the oldest first."""
+    return list(_by_age(settings))
+
+
+def _by_age(settings: Settings) -> Iterator[Spare]:
+    """The same, each read when it is asked for: a claim looks at the first that fits, and there may be hundreds."""
     found = []
     for file in settings.spares_dir.glob(f"*/{state.FILE}"):
+        with contextlib.suppress(FileNotFoundError):  # claimed while we looked
+            found.append((file.stat().st_mtime_ns, file))
+    for _, file in sorted(found):
         try:
-            found.append((file.stat().st_mtime_ns, _read(json.loads(file.read_bytes()))))
-        except FileNotFoundError:  # claimed while we looked
+            text = file.read_bytes()
+        except FileNotFoundError:
             continue
-    return [spare for _, spare in sorted(found, key=lambda item: item[0])]
+        yield _read(json.loads(text))
 
 
 def _read(found: dict[str, Any]) -> Spare:
@@ -129,7 +139,7 @@ def claim(settings: Settings, spec: Spec) -> Spare | None:
     The session has no sandbox of that name. From here on the caller deletes the session's sandbox if anything fails.
     """
     key, home = key_of(settings, spec), sandbox.directory(settings, spec.session_id, spec.machine)
-    for spare in unclaimed(settings):
+    for spare in _by_age(settings):
         if spare.key != key or not spare.is_alive():
             continue
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
