@@ -28,6 +28,7 @@ from runtime_agent.ring import Ring
 
 LINGER_SECONDS = 10.0
 """How long the page that is waited for is waited for after its goodbye: a line that was cut comes back."""
+ACK_SECONDS = 0.02
 READS_PER_TURN = 4
 MAX_VIEWERS = 64
 MAX_PENDING_BYTES = 256 * 1024
@@ -60,6 +61,7 @@ class Channel:
         self.sent = ring.head
         self.pending: deque[tuple[int, int, bytes]] = deque()
         self.queued: dict[int, int] = {}
+        self.owed: set[int] = set()
         self.commands = Commands()
         self.reading = self.writing = self.ended = False
         self.held_since: float | None = None
@@ -200,6 +202,17 @@ class Channel:
         """Only what the PTY has taken: the rest is the page's to send again if we die."""
         self.answer(viewer_id, protocol.encode(Frame.INPUT_ACK, self.ring.received(viewer_id)))
 
+    def acknowledge_soon(self, viewer_id: int) -> None:
+        """Behind the echo, which a person waits for; each hop would else work on this first."""
+        if not self.owed:
+            self.loop.call_later(ACK_SECONDS, self.pay)
+        self.owed.add(viewer_id)
+
+    def pay(self) -> None:
+        for viewer_id in self.owed:
+            self.acknowledge(viewer_id)
+        self.owed.clear()
+
     def write_pending(self) -> None:
         """Write until the PTY is full; then the loop calls again when it is not."""
         while self.pending and not self.ended:
@@ -213,7 +226,7 @@ class Channel:
                 self.queued.clear()
                 break
             self.ring.note_received(viewer_id, offset + written)
-            self.acknowledge(viewer_id)
+            self.acknowledge_soon(viewer_id)
             self.pending.popleft()
             if written < len(chunk):
                 self.pending.appendleft((viewer_id, offset + written, chunk[written:]))
@@ -282,6 +295,7 @@ class Channel:
             self.sent += len(chunk)
             if self.recorder:
                 self.recorder.note(self.sent)
+        self.pay()
 
     def drain(self) -> None:
         """The shell is gone: take what it left behind, whoever keeps the slave side open."""

@@ -9,6 +9,7 @@ import socket
 import struct
 import tempfile
 import termios
+import tty
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,22 @@ async def test_input_that_comes_twice_is_typed_once(stage):
     await alice.put(Frame.INPUT, 0, data=b"abc")
     await alice.put(Frame.INPUT, 0, data=b"abcdef")
     await alice.put(Frame.INPUT, 2, data=b"c")
-    await until(lambda: len(alice.of(Frame.INPUT_ACK)) == 3)
-    assert (line.typed(), alice.received()) == (b"abcdef", 6)
+    await alice.put(Frame.INPUT, 6, data=b"g")
+    await until(lambda: alice.received() == 7)
+    assert line.typed() == b"abcdefg"
+
+
+async def test_an_acknowledgement_comes_behind_the_echo_and_also_without_one(stage):
+    line, alice = stage.line(raw=False), await stage.page()
+    await alice.welcome()
+    await alice.type(b"k")
+    await until(lambda: alice.received() == 1)
+    kinds = [kind for kind, _, _ in alice.frames]
+    assert kinds.index(Frame.OUTPUT) < kinds.index(Frame.INPUT_ACK)
+    tty.setraw(line.slave)
+    await alice.type(b"s")
+    await until(lambda: alice.received() == 2)
+    assert bytes(alice.seen) == b"k"
 
 
 async def test_input_with_a_gap_waits_for_its_beginning(stage):

@@ -61,6 +61,18 @@ def test_two_browser_tabs_show_one_terminal_and_the_one_in_use_has_its_size(caro
     assert size_inside(carol, "first")[1] > other_size[1]
 
 
+def test_of_two_browser_tabs_only_the_one_in_use_answers_a_program_s_question(carol, visit):
+    other = visit("carol", LESSON)
+    wait_for_text(other, "root@host")
+    type_line(carol, "clear; printf '\\033[c'; IFS= read -rs -d c answer; echo answer-${#answer}")
+    for page in (carol, other):
+        wait_for_text(page, "answer-6")
+    type_line(carol, "echo typed-$((40+2))")
+    for page in (carol, other):
+        wait_for_text(page, "typed-42")
+        assert "1;2c" not in page.evaluate("document.querySelector('.term:not([hidden]) .xterm-rows').innerText")
+
+
 def test_terminals_open_in_tabs_and_close_with_what_runs_in_them(carol):
     tabs = carol.locator(".term-tab [role=tab]")
     assert tabs.first.inner_text() == "Host", "the lab names its terminal"
