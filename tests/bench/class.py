@@ -226,6 +226,7 @@ def switches(pids: list[int]) -> int:
 async def hold_class(site: Instance, keys: list[str], with_pool: bool) -> list[Row]:
     errors: Counter[str] = Counter()
     students = [Student(site, key, errors) for key in keys]
+    memory = memory_bytes(processes(site))
     await students[0].http("GET", LESSON)  # the site warms its templates, and the agent its pool for this lab
     if with_pool:
         await asyncio.to_thread(wait_until, lambda: spares(site) >= len(keys), 240, f"{len(keys)} spares")
@@ -233,7 +234,7 @@ async def hold_class(site: Instance, keys: list[str], with_pool: bool) -> list[R
     pids = " ".join(f"{name}={child.pid}" for name, child in site.children.items())
     print(f"{count} students click; {spares(site)} spares stand ready; {pids}", file=sys.stderr, flush=True)
     await asyncio.sleep(2)  # a profiler may be attached now
-    memory, cpu = memory_bytes(processes(site)), cpu_seconds(site)
+    cpu = cpu_seconds(site)
     await asyncio.gather(*(student.start() for student in students))
     started = [student for student in students if student.prompt_seconds is not None]
     waited = [student.prompt_seconds for student in started] or [float("inf")]
@@ -244,7 +245,7 @@ async def hold_class(site: Instance, keys: list[str], with_pool: bool) -> list[R
     type_cpu = told("typing", cpu_seconds(site) - cpu, count)
     await asyncio.sleep(QUIET_SECONDS)
     pids = processes(site)
-    grown, cpu, woken = memory_bytes(pids) - (0 if with_pool else memory), cpu_seconds(site), switches(pids)
+    grown, cpu, woken = memory_bytes(pids) - memory, cpu_seconds(site), switches(pids)
     await asyncio.sleep(REST_SECONDS)
     woken, rest_cpu = switches(pids) - woken, told("rest", cpu_seconds(site) - cpu, count)
     echoes = [value for student in started for value in student.echoes] or [float("inf")]
@@ -256,7 +257,8 @@ async def hold_class(site: Instance, keys: list[str], with_pool: bool) -> list[R
             Row("key echo p50, all typing", "ms", statistics.median(echoes)),
             Row("key echo p95, all typing", "ms", percentile(echoes, 0.95)),
             Row("CPU of a typing session", "ms/s", type_cpu / TYPE_SECONDS),
-            Row("memory of a session, all processes", "MiB", grown / count / 2**20),
+            Row("memory of a session, site and agent too", "MiB", grown / count / 2**20),
+            Row("sessions at rest per GiB", "", count * 2**30 / grown, bound=">= 1000"),
             Row("CPU of a session at rest", "ms/s", rest_cpu / REST_SECONDS),
             Row("wake-ups of a session at rest", "1/s", woken / count / REST_SECONDS),
             Row("errors", "", sum(errors.values()), bound="<= 0")]
