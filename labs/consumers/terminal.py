@@ -114,6 +114,8 @@ class TerminalConsumer:
         if kind is Frame.PING:
             self._post(protocol.encode(Frame.PONG, *fields))
             return
+        if kind is Frame.RESIZE:
+            self.hello = (*self.hello[:4], *fields)  # a bridge that is greeted anew must not bring the old size back
         if kind is Frame.ACK and self.cursor.acknowledge(fields[0]):
             self._greet()
         if not self.is_watching:

@@ -226,6 +226,18 @@ async def test_a_new_bridge_is_greeted_from_the_next_byte(alice, session, bridge
     await page.leave()
 
 
+async def test_a_new_bridge_is_told_the_size_that_the_page_has_now(alice, session, bridge):
+    page = await opened(alice, session)
+    await page.hello()
+    await page.next()
+    await page.put(protocol.encode(Frame.RESIZE, 33, 77))
+    await until(lambda: bridge.of(Frame.RESIZE), "RESIZE")
+    await bridge.client.publish(protocol.BRIDGE_HELLO_CHANNEL, "h1")
+    await until(lambda: len(bridge.of(Frame.HELLO)) == 2, "a second greeting")
+    assert bridge.of(Frame.HELLO)[-1][1][4:] == (33, 77)
+    await page.leave()
+
+
 async def test_a_socket_that_takes_nothing_is_closed_at_a_bound(alice, session, bridge, monkeypatch):
     monkeypatch.setattr(terminal, "MAX_OUTBOX_BYTES", 1000)
     stuck = asyncio.Event()
