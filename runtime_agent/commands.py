@@ -1,4 +1,4 @@
-"""The commands typed at a prompt, read from a terminal's output: what stands on the screen between two of the shell's marks.
+"""The commands typed at a prompt, read from a terminal's output: what stands there between two of the shell's marks.
 
 The shell marks the prompt (OSC 133: A begins, B ends, C the command runs, D it is done), so between B and C the line
 editor draws what is typed. It is drawn here on a few rows of the terminal's width, with the sequences that readline uses.
@@ -17,7 +17,7 @@ MAX_ROWS = 64
 MAX_TEXT = 300
 MAX_WAITING = 64
 MAX_MARKS, MAX_DRAWN_BYTES = 64, 4096
-"""In one piece, so that no output can hold the bridge: of more marks only the last ones count, of more text its beginning."""
+"""In one piece, so that no output can hold the bridge: of more marks the last ones count, of more text its beginning."""
 _LAST_BYTES = 1024
 _MARK = re.compile(rb"\x1b\]133;([ABCD])(?:;([^\x07\x1b]{0,40}))?(?:\x07|\x1b\\)")
 _HALF_MARK = re.compile(rb"\x1b\]133;(?:[ABCD](?:;[^\x07\x1b]{0,40})?\x1b?)?\Z")
@@ -118,9 +118,11 @@ class Screen:
         top, left = self.start
         parts = []
         for y in range(top, len(self.rows)):
-            parts.append(("" if y in self.wrapped or y == top else "\n") + "".join(self.rows[y][left if y == top else 0:]))
+            parts.append("" if y in self.wrapped or y == top else "\n")
+            parts += self.rows[y][left if y == top else 0:]
         text = "".join(parts).strip()[:MAX_TEXT]
-        return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+        return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}"
+                       for letter in text)
 
     def _act(self, token: str, numbers: str, final: str) -> None:
         if final:

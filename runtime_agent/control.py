@@ -65,7 +65,8 @@ class Control:
                                  machinery=self.pool, facts=self.facts)
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
-        self.historian = Historian(settings, self.sessions.records, is_watched=lambda session_id: self.stream.is_watched(session_id))
+        self.historian = Historian(settings, self.sessions.records,
+                                   is_watched=lambda session_id: self.stream.is_watched(session_id))
         self.stream = Stream(settings, self.sessions.records, self.historian)
         self.checker.on_mark = self._note_mark
         self.sessions.on_limits = StudentLimits(settings, self.sessions.records, self.stream.remark,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.lab import images, packages, postgres, programs, services
+from deploy.lab import images, overview, packages, postgres, programs, services
 from deploy.lab.places import Places, SetupError, find, is_root
 from deploy.lab.up import check_and_prepare
 

@@ -1,8 +1,9 @@
 """Keeping every session's history, cheaply while nobody looks.
 
-A session is looked at when a command has ended or its processes were seen to change, at most every two seconds; at rest its
-process numbers are compared every ten seconds and everything is looked at once a minute. While a panel is open, the panel's own looks are noted
-and none is made here. Histories are written beside the session's record, so that they outlive a restart of the agent.
+A session is looked at when a command has ended or its processes were seen to change, at most every two seconds; at rest
+its process numbers are compared every ten seconds and everything is looked at once a minute. While a panel is open, the
+panel's own looks are noted and none is made here. Histories are written beside the session's record, so that they outlive
+a restart of the agent.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Historian:
     def note(self, session_id: str, machines: Document) -> Document:
         """A look that was made for a panel; the events so far, to be sent with it."""
         with self.lock:
-            if subject := self._subject(session_id):
+            if subject := self.subjects.get(session_id) or self._subject(session_id):
                 subject.history.note(machines, self.now())
                 subject.last_look, subject.is_hurried = self.clock(), False
                 return subject.history.events

@@ -1,8 +1,8 @@
 """What happened in a session since its beginning: bounded in bytes, and small enough to be kept for every session.
 
-Two things are kept. *Events* are news with their time, the commands typed among them. *Frames* are whole documents at
-a coarse spacing, each as the difference from the one before, so that the time line can be gone back along. What grows too large is
-thinned from the old end: every second frame of the older half goes, and events about single processes go first.
+Two things are kept. *Events* are news with their time, the commands typed among them. *Frames* are whole documents at a
+coarse spacing, each as the difference from the one before, so that the time line can be gone back along. What grows too
+large is thinned from the old end: every second frame of the older half goes, and events about single processes go first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class History:
         """One look at all machines. The first is where the memory begins and tells no news."""
         found = [{"machine": name, **one} for name, after in machines.items() if name in self.machines
                  for one in news.between(self.machines[name], after)] if self.machines else []
-        found += [{"machine": name, "kind": "machine-gone", "what": name} for name in self.machines if name not in machines]
+        found += [{"machine": name, "kind": "machine-gone", "what": name}
+                  for name in self.machines if name not in machines]
         self.machines = machines
         for one in found:
             self._add(at, one)
@@ -57,15 +58,18 @@ class History:
         """Of a command whose beginning was not seen nothing is told."""
         number = self.commands.pop(terminal, "")
         if event := self.events.get(number):
-            self.events = {**self.events, number: {**event, "status": status, "seconds": round((at - event["at"]) / 1000, 1)}}
+            ended = {"status": status, "seconds": round((at - event["at"]) / 1000, 1)}
+            self.events = {**self.events, number: {**event, **ended}}
             self.is_saved = False
 
     def _add(self, at: int, event: Document) -> str:
         """Never changes a mapping that a document on its way may hold."""
         number, self.next_number = str(self.next_number), self.next_number + 1
-        self.events = {**self.events, number: {"at": at, **{name: value for name, value in event.items() if value is not None}}}
+        told = {name: value for name, value in event.items() if value is not None}
+        self.events = {**self.events, number: {"at": at, **told}}
         while len(self.events) > MAX_EVENTS:
-            oldest = next((key for key, one in self.events.items() if one["kind"].startswith("process-")), next(iter(self.events)))
+            of_processes = (key for key, one in self.events.items() if one["kind"].startswith("process-"))
+            oldest = next(of_processes, next(iter(self.events)))
             self.events = {key: one for key, one in self.events.items() if key != oldest}
         self.is_saved = False
         return number

@@ -22,8 +22,9 @@ def between(before: Document, after: Document) -> Iterator[Document]:
         yield from (_naming(part, f"{word}-new", new[key]) for key in new if key not in old)
         yield from (_naming(part, f"{word}-gone", old[key]) for key in old if key not in new)
     old, new = before.get("processes", {}), after.get("processes", {})
-    yield from ({"kind": "process-exec", "what": f"{old[key]['comm']} {new[key]['pid']}", "type": "pid", "became": new[key]["comm"]}
-                for key in new if key in old and old[key]["comm"] != new[key]["comm"])
+    for key in new:
+        if key in old and old[key]["comm"] != new[key]["comm"]:
+            yield {**_naming("processes", "process-exec", old[key]), "became": new[key]["comm"]}
     around = after.get("cgroups", {}).get("/..", {})
     for path, group in after.get("cgroups", {}).items():
         if old := before.get("cgroups", {}).get(path):
@@ -52,4 +53,6 @@ def _naming(part: str, kind: str, one: Document) -> Document:
         return {"kind": kind, "what": f"{one['comm']} {one['pid']}", "type": "pid"}
     if part == "namespaces":
         return {"kind": kind, "what": f"{one['type']}:[{one['id']}]", "type": one["type"]}
-    return {"kind": kind, "what": one.get("path") or f"{one['kind']} {one['name']}", "type": "cgroup" if part == "cgroups" else "engine"}
+    if part == "cgroups":
+        return {"kind": kind, "what": one["path"], "type": "cgroup"}
+    return {"kind": kind, "what": f"{one['kind']} {one['name']}", "type": "engine"}
