@@ -63,6 +63,7 @@ def _own_group(first: dict[str, Any]) -> str:
 def _machine(process: dict[str, Any]) -> dict[str, Any]:
     words = process["command"].split()
     name = words[words.index("-name") + 1] if "-name" in words[:-1] else str(process["pid_sandbox"])
+    name = name.partition(",")[0].removeprefix("guest=")  # qemu(1): -name [guest=]one,debug-threads=on
     return {"kind": "vm", "name": name[:64], "pid": process["pid"], "members": [], "level": process["depth"],
             "apart": list(process["apart"]), "rootfs": process["rootfs"]}
 

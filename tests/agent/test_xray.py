@@ -233,5 +233,5 @@ def test_engines_are_told_apart(group, starter, kind, name):
 
 
 def test_a_virtual_machine_is_one_process_with_a_name():
-    listed = [process(1, inside=1), process(5, 1, program="qemu-system-x86_64", command="qemu-system-x86_64 -m 96 -name guest")]
+    listed = [process(1, inside=1), process(5, 1, program="qemu-system-x86_64", command="qemu-system-x86_64 -m 96 -name guest,debug-threads=on")]
     assert [(found["kind"], found["name"]) for found in engines.collect(listed)] == [("vm", "guest")]
