@@ -168,6 +168,28 @@ def test_a_flood_reaches_the_student_s_page_whole_and_watchers_hold_nobody_back(
     assert played.pages[0].skipped == 0
 
 
+def test_five_pages_that_never_read_harm_neither_the_student_nor_the_site_s_memory(bridged, monkeypatch):
+    held = []
+
+    async def with_stalled(self):
+        for number in range(1, 6):
+            (await self.page(number)).stall("parser")
+        await self.until(lambda: all(page.is_welcome for page in self.pages.values()), "six pages")
+        for number in range(1, 6):
+            self.pages[number].stall("socket")
+        self.pages[0].type(1)
+        self.program.prints(2_000_000)
+        await self.until(lambda: self.pages[0].at == len(self.program.text), "the whole flood")
+        self.pages[0].type(1)
+        await self.until(lambda: self.typed_by(self.pages[0]) == self.pages[0].log, "a key after it")
+        held.extend(viewer.deliver.__self__.outbox_bytes for viewer in terminal_hub.current().all_viewers())
+    monkeypatch.setattr(Play, "settle", with_stalled)
+    played = play([], bridged)
+    assert played.pages[0].skipped == 0
+    assert len(held) == 6 and sum(held) > protocol.RING_BYTES / 2, "somebody is stalled"
+    assert max(held) < protocol.RING_BYTES + protocol.MAX_OUTPUT_CHUNK_BYTES
+
+
 def test_the_stage_would_notice_a_byte_that_is_lost(bridged, monkeypatch):
     real = protocol.encode
 
