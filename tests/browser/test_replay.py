@@ -48,7 +48,8 @@ def test_what_a_terminal_printed_is_played_and_read_again(erin, site):
     erin.reload()
     assert violations(erin, site) == []
     erin.locator(".ap-player").wait_for()
-    erin.locator(".film").click()
+    erin.locator(".film .ap-wrapper").focus()
+    erin.keyboard.press("Space")
     erin.wait_for_function("() => document.querySelector('.film').innerText.includes('played-9')", timeout=60_000)
     erin.get_by_role("link", name="Read the transcript").click()
     heading = erin.locator("h2", has_text="echo played-$((3*3)); (exit 3)")

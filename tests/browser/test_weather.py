@@ -3,84 +3,17 @@
 ``--long-cut`` adds a cut of ten minutes.
 """
 
-import os
 import re
-import subprocess
 import time
 
 import pytest
 
-from tests.browser import weather as weather_
-from tests.browser.conftest import CHROMIUM, LESSON, PASSWORD, type_line, wait_for_text
-from tests.instance import free_port, wait_until
+from tests.browser.conftest import type_line, wait_for_text
+from tests.browser.far_away import dave, far_browser, front, put_to_sleep, wait_for_match, wake, weather  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.browser
 BACK_WITHIN_SECONDS = 25
 """The longest back-off is 12 s, an attempt that meets silence takes 6."""
-
-
-@pytest.fixture(scope="module")
-def weather():
-    with weather_.raised() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def front(site, weather):
-    """A second Daphne of the same site, at the near end of the wire; its address."""
-    port = free_port()
-    command = [*site.command("web")]
-    command[command.index("-b") + 1], command[command.index("-p") + 1] = weather.site_address, str(port)
-    log = (site.root / "front.log").open("ab")
-    server = subprocess.Popen(command, cwd=os.getcwd(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={
-        **site.environment, "BULKHEAD_ALLOWED_HOSTS": weather.site_address, "BULKHEAD_ORIGIN": ""})
-    yield f"http://{weather.site_address}:{port}"
-    server.kill()
-    server.wait(20)
-
-
-@pytest.fixture(scope="module")
-def far_browser(playwright, weather, tmp_path_factory):
-    wrapper = weather.wrapper(tmp_path_factory.mktemp("far"), "/usr/bin/chromium")
-    browser = playwright.chromium.launch(executable_path=str(wrapper), args=CHROMIUM)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def dave(far_browser, front, weather):
-    """Dave at a prompt, far away."""
-    weather.is_cut, weather.delay_seconds, weather.loss = False, 0.0, 0.0
-    context = far_browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wait_until(lambda: reaches(page, front), 60, "the second Daphne")
-    page.fill("input[name=login]", "dave")
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
-    page.wait_for_url(lambda url: "/login" not in url)
-    page.goto(front + LESSON)
-    if page.locator("[data-start]").is_visible():
-        page.click("[data-start]")
-    page.locator(".term:not([hidden])").wait_for()
-    type_line(page, "rm -f /tmp/hup; trap 'echo hung up >> /tmp/hup' HUP; clear; echo shell-$$-begins")
-    page.shell = re.search(r"shell-(\d+)-begins", wait_for_match(page, r"shell-\d+-begins"))[1]
-    yield page
-    weather.is_cut, weather.delay_seconds, weather.loss = False, 0.0, 0.0
-    context.close()
-
-
-def reaches(page, front):
-    try:
-        return page.goto(f"{front}/accounts/login/").status == 200
-    except Exception:  # noqa: BLE001 - whatever the browser says while nobody listens yet
-        return False
-
-
-def wait_for_match(page, pattern, seconds=30):
-    page.wait_for_function("pattern => new RegExp(pattern).test(document.querySelector('.term:not([hidden]) .xterm-rows')?.innerText ?? '')",
-                           arg=pattern, timeout=seconds * 1000)
-    return page.evaluate("document.querySelector('.term:not([hidden]) .xterm-rows').innerText")
 
 
 def everything(page):
@@ -181,9 +114,9 @@ def test_a_laptop_sleeps_and_wakes(dave, weather):
     browser = weather.inhabitants()
     assert browser
     weather.is_cut = True
-    weather_.put_to_sleep(browser)
+    put_to_sleep(browser)
     time.sleep(60)  # Daphne asks every 20 s and gives up after 30: what is waited for is a real time-out
-    weather_.wake(browser)
+    wake(browser)
     weather.is_cut = False
     dave.locator("[data-banner]").wait_for(state="hidden", timeout=BACK_WITHIN_SECONDS * 1000)
     wait_for_text(dave, "counted-9", BACK_WITHIN_SECONDS + 30)

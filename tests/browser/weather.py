@@ -14,7 +14,6 @@ import heapq
 import os
 import random
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -128,16 +127,3 @@ def _network_of(pid: int) -> str:
         return os.readlink(f"/proc/{pid}/ns/net")
     except OSError:
         return ""
-
-
-def put_to_sleep(pids: list[int]) -> None:
-    """As a laptop whose lid is closed: nothing runs any more."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-
-
-def wake(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)

@@ -3,7 +3,6 @@ import { create } from "asciinema-player";
 
 const home = document.querySelector("[data-film]");
 const FONT = getComputedStyle(document.documentElement).getPropertyValue("--font-mono");
-const theme = document.documentElement.dataset.theme === "dark" ? "asciinema" : "solarized-light";
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
@@ -27,8 +26,10 @@ async function show() {
   const response = await fetch(home.dataset.film);
   if (!response.ok) throw new Error(`the site answers ${response.status}`);
   const file = await response.text();
-  const player = create({ data: file }, home, { fit: "width", idleTimeLimit: 2, terminalFontFamily: FONT, theme,
-    poster: "npt:0:02", cursorMode: still ? "steady" : "blinking" });
+  const player = create({ data: file }, home, { fit: "both", idleTimeLimit: 2, terminalFontFamily: FONT, theme: "bulkhead",
+    poster: "npt:0:02", cursorMode: still ? "steady" : "blinking", controls: true });
+  // It takes keys, so keys must reach it: by itself it is focused by a click only.
+  Object.assign(home.querySelector(".ap-wrapper"), { tabIndex: 0, role: "group", ariaLabel: home.dataset.label });
   listMarkers(player, markersOf(file));
 }
 
