@@ -4,6 +4,7 @@ import { Close, decode, encode, Frame, FROM_RING_START, VERSION } from "./codec.
 import { Credit } from "./flow.js";
 import { InputLog } from "./input-log.js";
 import { Liveness } from "./liveness.js";
+import { RoundTrip } from "./round-trip.js";
 
 const FINAL = { [Close.SIGNED_OUT]: "signedOut", [Close.NOT_FOUND]: "gone", [Close.ENDED]: "ended",
   [Close.BAD_FRAME]: "broken", [Close.FRAME_TOO_LARGE]: "broken" };
@@ -19,6 +20,7 @@ export class Connection extends EventTarget {
     this.client = crypto.getRandomValues(new BigUint64Array(1))[0];
     this.offset = null; // PTY offset behind the last byte drawn; null until the first WELCOME
     this.input = new InputLog();
+    this.roundTrip = new RoundTrip();
     this.credit = new Credit((offset) => this.put(Frame.ACK, [offset]));
     this.attempts = 0;
     this.leaving = new AbortController();
@@ -98,7 +100,10 @@ export class Connection extends EventTarget {
 
   pump() {
     if (!this.welcomed) return;
-    for (let next = this.input.next(); next; next = this.input.next()) this.put(Frame.INPUT, [next[0]], next[1]);
+    for (let next = this.input.next(); next; next = this.input.next()) {
+      this.put(Frame.INPUT, [next[0]], next[1]);
+      this.roundTrip.note(next[0] + next[1].length, performance.now());
+    }
     if (this.input.waiting !== null) this.life.expect(() => this.input.waiting);
   }
 
@@ -107,10 +112,16 @@ export class Connection extends EventTarget {
     const [first, second, third] = fields.map(Number);
     if (kind === Frame.OUTPUT || kind === Frame.REPLAY) this.draw(first, data, kind === Frame.REPLAY);
     else if (kind === Frame.WELCOME) this.welcome(first, second, third);
-    else if (kind === Frame.INPUT_ACK) { this.input.received(first); this.pump(); }
+    else if (kind === Frame.INPUT_ACK) this.inputReceived(first);
     else if (kind === Frame.SKIPPED) this.skip(first, second);
     else if (kind === Frame.EXIT) { this.finished = true; this.life.stop(); this.say("exit", { status: second }); }
     else if (kind === Frame.NOTICE) this.say("notice", JSON.parse(new TextDecoder().decode(data)));
+  }
+
+  inputReceived(offset) {
+    this.roundTrip.received(offset, performance.now());
+    this.input.received(offset);
+    this.pump();
   }
 
   welcome(head, first, received) {
@@ -119,6 +130,7 @@ export class Connection extends EventTarget {
     this.credit.reset(this.offset);
     this.input.received(received);
     this.input.rewind();
+    this.roundTrip.forget();
     this.welcomed = true;
     this.attempts = 0;
     this.say("status", { is: "ready" });

@@ -7,7 +7,9 @@ import { recall } from "../remember.js";
 import { isAnswer } from "./answers.js";
 import { clampSize } from "./codec.js";
 import { Connection } from "./connection.js";
+import { startGuesses } from "./guesses.js";
 import { keyAction } from "./keys.js";
+import { Prediction } from "./prediction.js";
 import { currentContrast, currentTheme } from "./themes.js";
 
 const encoder = new TextEncoder();
@@ -30,6 +32,8 @@ export class TerminalView extends EventTarget {
     this.xterm.parser.registerOscHandler(52, () => true);
     this.build(label, wayOut);
     this.connection = new Connection(url, () => this.size());
+    this.prediction = new Prediction({ roundTrip: () => this.connection.roundTrip.ms });
+    startGuesses(this.xterm, this.prediction);
     this.wire();
     this.connection.open();
   }
@@ -57,7 +61,10 @@ export class TerminalView extends EventTarget {
   wire() {
     this.xterm.onData((text) => { if (!this.replaying || !isAnswer(text)) this.type(text); });
     this.xterm.onBinary((text) => this.connection.type(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
-    this.xterm.onResize(({ rows, cols }) => this.connection.resize(clampSize(rows, cols)));
+    this.xterm.onResize(({ rows, cols }) => {
+      this.prediction.reset(); // lines are wrapped anew
+      this.connection.resize(clampSize(rows, cols));
+    });
     this.connection.addEventListener("output", ({ detail }) => this.draw(detail));
     this.connection.addEventListener("restart", () => this.xterm.reset());
     this.connection.addEventListener("skipped", ({ detail }) => this.remark(this.words.skipped.replace("%s", detail.bytes)));
@@ -69,6 +76,7 @@ export class TerminalView extends EventTarget {
     this.connection.addEventListener("status", ({ detail }) => {
       this.status = detail;
       if (detail.is === "ready") this.connection.resize(this.size());
+      else this.prediction.reset();
       this.dispatchEvent(new CustomEvent("status", { detail }));
     });
   }
@@ -78,7 +86,7 @@ export class TerminalView extends EventTarget {
   // A program's question to the terminal (its kind, the cursor's place) was answered when it was printed. When the same
   // bytes are replayed to a page that comes back, xterm.js answers again, and the shell would get it as if typed.
   draw({ bytes, isReplay, parsed }) {
-    if (!isReplay) return this.xterm.write(bytes, parsed);
+    if (!isReplay) return this.xterm.write(bytes, () => { this.prediction.parsed(); parsed(); });
     this.replaying = (this.replaying ?? 0) + 1;
     this.xterm.write(bytes, () => { this.replaying -= 1; parsed(); });
   }
@@ -89,7 +97,11 @@ export class TerminalView extends EventTarget {
 
   refit() { if (this.screen.clientWidth && this.screen.clientHeight) this.fit.fit(); }
 
-  type(text) { this.connection.type(encoder.encode(this.modify ? this.modify(text) : text)); }
+  type(text) {
+    const sent = this.modify ? this.modify(text) : text;
+    this.prediction.typed(sent);
+    this.connection.type(encoder.encode(sent));
+  }
 
   get isReady() { return this.status?.is === "ready"; }
 
