@@ -45,6 +45,8 @@ def test_an_exam_is_taken_by_keyboard_and_survives_a_reload(visit):
     typed.fill("4")
     kept(page)
     places = page.locator(".order input")
+    field, line = places.first.bounding_box(), page.locator(".order label").first.bounding_box()
+    assert field["x"] + field["width"] <= line["x"], "the field stands beside its line, not on it"
     for number in range(places.count()):
         places.nth(number).fill(str(number + 1))
     kept(page)
