@@ -23,6 +23,8 @@ from runtime_agent import cgroup
 
 PROJECT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead"))
+PATIENCE = float(os.environ.get("BULKHEAD_TEST_PATIENCE", "1"))
+"""How many times longer than on a machine of today the tests wait; the rig, whose processor is emulated, sets it."""
 PROCESSES = ("redis", "web", "worker", "control", "bridge", "tunnel")
 
 
@@ -31,14 +33,14 @@ class StartError(RuntimeError):
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0, what: str = "condition"):
-    """Return the first true value of ``condition()``; TimeoutError with ``what`` after ``seconds``."""
-    deadline = time.monotonic() + seconds
+    """Return the first true value of ``condition()``; TimeoutError with ``what`` after ``seconds`` times PATIENCE."""
+    deadline = time.monotonic() + seconds * PATIENCE
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
         time.sleep(0.05)
-    raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+    raise TimeoutError(f"waited {seconds * PATIENCE:.0f} s for {what}")
 
 
 def free_port() -> int:

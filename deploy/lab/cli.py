@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.lab import backups, host, images, install, overview, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
-STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "labs", "browser", *testing.BY_HAND)
+STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "cgroup2", "labs", "browser", *testing.BY_HAND)
 
 
 def main(argv: list[str]) -> int:
@@ -59,8 +59,10 @@ def parser() -> argparse.ArgumentParser:
     add("down", "stop the site that runs here", lambda a: up.down())
     doctor = add("doctor", "what this machine has and lacks; changes nothing", run_doctor)
     doctor.add_argument("--port", type=port, default=8000)
-    test = add("test", "set up what is missing and run every test", lambda a: testing.test(a.only or [], a.rest))
+    test = add("test", "set up what is missing and run every test", lambda a: testing.test(a.only or [], a.rest, a.cgroup2))
     test.add_argument("--only", action="append", choices=STAGES, help="run only this stage; may be repeated")
+    test.add_argument("--cgroup2", action="store_true", help="run only the sandbox tests on cgroup version 2, in an emulated "
+                      "machine, and all of them that can run there: an hour and more")
     test.add_argument("rest", nargs="*", help="further arguments for pytest, after --")
     check = add("check", "solve labs in real sandboxes as a person would (needs root)", run_check)
     check.add_argument("paths", nargs="*", help="lessons or courses; default: all of labs/content")

@@ -13,7 +13,7 @@ from deploy.lab.table import Row
 SITE = ["python3-venv", "ca-certificates", "redis-server"]
 WORKER = ["crun", "conmon", "catatonit", "busybox-static", "mmdebstrap", "e2fsprogs", "util-linux", "iproute2",
           "procps", "debian-archive-keyring"]
-TESTS = ["systemd", "postgresql", "caddy", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci"]
+TESTS = ["systemd", "postgresql", "caddy", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci", "qemu-system-x86"]
 BOOT = ["user-mode-linux"]
 POLICY = Path("/usr/sbin/policy-rc.d")
 

@@ -31,13 +31,15 @@ class Stage:
     needs_root: bool = False
 
 
-def test(only: list[str], rest: list[str]) -> int:
-    """Every stage even after a red one; 0 only if all are green."""
+def test(only: list[str], rest: list[str], cgroup2: bool = False) -> int:
+    """Every stage even after a red one; 0 only if all are green. ``cgroup2``: that stage only, and all of it."""
     places = find()
     check_and_prepare(places, port=UNUSED_PORT, listen="127.0.0.1", tests=True)
     if is_root():
         images.build(places, images.recipes(places))
     results, counted = [], {"passed": 0, "failed": 0, "skipped": 0}
+    if cgroup2:
+        only, rest = ["cgroup2"], ["--whole", *rest]
     for stage in stages(places, rest):
         if stage.name not in only if only else stage.name in BY_HAND:
             continue
@@ -72,6 +74,7 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         Stage("frontend", lambda: front_end(places)),
         Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
+        Stage("cgroup2", lambda: python(places, "-m", "tests.rig", *rest), needs_root=True),
         Stage("labs", lambda: check(places, []), needs_root=True),
         Stage("browser", pytest("tests/browser"), needs_root=True),
         Stage("systemd", lambda: boot(places, rest), needs_root=True)]

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from runtime_agent import cgroup, images, namespace, sandbox, settings, spawn
+from tests.instance import PATIENCE
 
 IMAGES = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead")) / "agent" / "images"
 SIZES = {"standard": (256 << 20, 256, 0.5), "nested": (1 << 30, 512, 1.0)}
@@ -69,7 +70,7 @@ def make(agent) -> Iterator[Callable[..., sandbox.Sandbox]]:
 def shell(agent) -> Callable[..., spawn.Result]:
     """``shell(box, "command")`` runs a bash line as root inside."""
     def run(box: sandbox.Sandbox, line: str, user: str = "root", timeout: float = 40, **options) -> spawn.Result:
-        return spawn.run(agent, box, ["/bin/bash", "-c", line], user, timeout, **options)
+        return spawn.run(agent, box, ["/bin/bash", "-c", line], user, timeout * PATIENCE, **options)
     return run
 
 

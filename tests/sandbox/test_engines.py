@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from runtime_agent import cgroup, sandbox, spawn
+from tests.instance import PATIENCE
 from tests.sandbox.conftest import specification
 
 GIB = 1 << 30
@@ -113,7 +114,7 @@ def engines(agent) -> Iterator[sandbox.Sandbox]:
 
 
 def bash(agent, box, script: str, user: str = "root", timeout: float = 60) -> spawn.Result:
-    return spawn.run(agent, box, ["/bin/bash", "-ec", script], user, timeout)
+    return spawn.run(agent, box, ["/bin/bash", "-ec", script], user, timeout * PATIENCE)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -141,13 +142,13 @@ def test_what_a_lab_allows_works_and_is_closed_otherwise(make, agent, permission
     script, user, expected = OPENED[permission]
     closed, opened = make("nested", image="engines"), make("nested", image="engines", allow=(permission,))
     for box, works in ((closed, False), (opened, True)):
-        output = spawn.run(agent, box, ["/bin/bash", "-c", script], user, 40).output
+        output = spawn.run(agent, box, ["/bin/bash", "-c", script], user, 40 * PATIENCE).output
         assert bool(re.search(expected, output)) is works, (works, output[-1500:])
 
 
 def test_a_plain_user_works_in_a_nested_sandbox(make, agent):
     box = make("nested", image="engines", user="student")
     result = spawn.run(agent, box, ["/bin/bash", "-c", "id -un; unshare --user --map-root-user id -u; mount -t tmpfs t /mnt"],
-                       "student", 20)
+                       "student", 20 * PATIENCE)
     assert result.output.startswith("student\n0\n")
     assert result.status != 0

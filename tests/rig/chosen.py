@@ -1,0 +1,38 @@
+"""Which tests run in the rig, and why the others don't.
+
+A stage of the plain `./lab test` has a few minutes, and a test takes ten times as long in the emulated processor: it
+gets a choice, by names, of what depends on the version of control groups the most. `./lab test --cgroup2`
+runs all but what can't run there. The machine has two processors, so there are two lanes; engines take half of the time.
+"""
+
+from __future__ import annotations
+
+FOLDER = "tests/sandbox"
+CANT_RUN = {
+    "test_vm.py": "an emulated machine in an emulated one: minutes to its prompt, for a test of QEMU, not of control groups",
+    "test_images.py": "builds images from the host's package sources, and the rig has no network",
+    "test_gvisor.py": "fetches gVisor from the host's package sources, and the rig has no network",
+}
+FIRST_LANE = ("test_engines.py", "test_xray.py")
+ENGINES = ("unshare-cgroup", "ip-netns", "runc", "crun", "podman-run", "docker-run", "docker-limits", "containerd", "cgroup")
+CHOICE = (
+    tuple(f"test_engines.py::test_the_tool_does_its_work[{name}]" for name in ENGINES),
+    ("test_limits.py", "test_isolation.py"),
+)
+"""Files, or single tests of them, for each lane."""
+
+
+def lanes(whole: bool) -> list[list[str]]:
+    """Arguments of pytest for each lane: the choice, or everything less CANT_RUN."""
+    if not whole:
+        return [[f"{FOLDER}/{name}" for name in names] for names in CHOICE]
+    return [[f"{FOLDER}/{name}" for name in FIRST_LANE],
+            [FOLDER, *(f"--ignore={FOLDER}/{name}" for name in (*FIRST_LANE, *CANT_RUN))]]
+
+
+def explanation(whole: bool) -> str:
+    """What is left out, with the reasons."""
+    lines = [f"  left out: {FOLDER}/{name}: {reason}" for name, reason in CANT_RUN.items()]
+    if not whole:
+        lines.append("  a choice of the others, because each takes ten times as long here; sudo ./lab test --cgroup2 runs all")
+    return "\n".join(lines)
