@@ -13,18 +13,45 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from labs.models import LabSession
 from labsite.celery import app
-from runtime_agent import protocol
+from runtime_agent import fleet, protocol
 
 ANSWER_SECONDS = 3.0
-HEARTBEAT_SECONDS = 20
+AWAY = (redis.RedisError, OperationalError, OSError)
+"""What asking raises while Redis is away."""
 
 
 def create_later(session: LabSession) -> None:
-    """Ask for the sandbox; a resume goes to the host that has the disk and the points to go back to."""
-    queue = protocol.agent_queue(session.host) if session.is_resume else protocol.QUEUE_SANDBOXES
+    """Ask for the sandbox; a resume goes to the host that has the disk and the points to go back to, everything else
+    to the queue of the hosts that can run this lab."""
+    if session.is_resume:
+        create_on_later(session, session.host)
+        return
+    queue = queue_of(session)
+    with contextlib.suppress(redis.RedisError), connect() as bus:
+        bus.sadd(fleet.QUEUES_KEY, queue)
+    _create(session, queue)
+
+
+def create_on_later(session: LabSession, host: str) -> None:
+    """Ask one host."""
+    _create(session, protocol.agent_queue(host))
+
+
+def queue_of(session: LabSession) -> str:
+    return fleet.queue_of(fleet.needs_of(session.lab))
+
+
+def waiting_in(session: LabSession) -> int:
+    """How many creates wait in this session's queue: while any does, its own may be one of them. Raises RedisError."""
+    with connect() as bus:
+        return int(bus.llen(queue_of(session)))
+
+
+def _create(session: LabSession, queue: str) -> None:
     _send(protocol.TASK_CREATE, queue, session, generation=session.generation,
           lab=session.lab_digest, resume=session.is_resume,
           **({"point": session.rewind_to} if session.rewind_to else {}))
@@ -33,6 +60,12 @@ def create_later(session: LabSession) -> None:
 def delete_later(session: LabSession, host: str, keep: bool) -> None:
     """``host`` is an argument because a restart forgets the session's own before this is sent."""
     _send(protocol.TASK_DELETE, protocol.agent_queue(host), session, keep=keep)
+
+
+def remove_later(session_id: str, host: str, keep: bool, newest: int) -> None:
+    """Delete what a host should not have; what it was given later than generation ``newest`` stays."""
+    app.send_task(protocol.TASK_DELETE, queue=protocol.agent_queue(host),
+                  kwargs={"session_id": session_id, "keep": keep, "newest": newest})
 
 
 def open_terminal_later(session: LabSession, number: int, machine: str, rows: int = 24, cols: int = 80) -> None:
@@ -48,19 +81,33 @@ def limits_later(session: LabSession, machine: str, wishes: dict[str, float]) ->
     _send(protocol.TASK_LIMITS, protocol.agent_queue(session.host), session, machine=machine, wishes=wishes)
 
 
-def report_later(session: LabSession) -> None:
-    _send(protocol.TASK_REPORT, protocol.agent_queue(session.host), session)
+def report_later(session: LabSession, host: str) -> None:
+    _send(protocol.TASK_REPORT, protocol.agent_queue(host), session)
+
+
+def connect() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def living_hosts() -> dict[str, dict[str, Any]]:
-    """Hosts whose heartbeat is younger than 20 s; none if Redis does not answer."""
+    """Hosts whose heartbeat is young (HOST_SILENT_SECONDS); none if Redis does not answer."""
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as bus:
-            found = bus.hgetall(protocol.HOSTS_KEY)
+        with connect() as bus:
+            return read_living(bus)
     except redis.RedisError:
         return {}
-    hosts = {name.decode(): json.loads(value) for name, value in found.items()}
-    return {name: host for name, host in hosts.items() if time.time() - host["at"] < HEARTBEAT_SECONDS}
+
+
+def read_living(bus: redis.Redis) -> dict[str, dict[str, Any]]:
+    """The same, or RedisError. Heartbeats carry Redis' own time, so only one clock is asked."""
+    seconds, _micros = bus.time()
+    hosts = {name.decode(errors="replace"): json.loads(value) for name, value in bus.hgetall(protocol.HOSTS_KEY).items()}
+    return {name: host for name, host in hosts.items() if seconds - host["at"] < settings.HOST_SILENT_SECONDS}
+
+
+def takes(host: dict[str, Any], lab: dict[str, Any]) -> bool:
+    """Would this host take a new sandbox of the lab, once it has room?"""
+    return host.get("is_open", True) and fleet.needs_of(lab) <= fleet.labels_of(host)
 
 
 def note_opened(lab_digest: str) -> None:

@@ -15,6 +15,7 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 
 from labs.course import bundle, loader, terms
+from labs.hosts import publishing
 from labs.models import Course, Lesson, Module
 
 
@@ -27,6 +28,7 @@ def load_all() -> tuple[int, list[Any]]:
         findings += found
         if course is not None:
             count += load(course, position)
+    publishing.publish()
     return count, findings
 
 

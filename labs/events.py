@@ -46,10 +46,22 @@ def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: f
             "payload": payload})
         if not is_new or generation < session.generation or seq <= session.last_seq:
             return False
+        if _is_of_another_host(session, host, kind):
+            return False
         session.last_seq, state_before = seq, session.state
         notice = _APPLY[kind](session, payload, host, moment)
         session.save()
         sessions.tell_later(session, notice, state_before)
+    return True
+
+
+def _is_of_another_host(session: LabSession, host: str, kind: str) -> bool:
+    """One run, two hosts: the claims on the bus were lost. The first that was heard of keeps it, the other must delete."""
+    if not session.is_active or not session.host or session.host == host:
+        return False
+    if kind in ("stage", "ready"):
+        session_id, generation = str(session.pk), session.generation
+        transaction.on_commit(lambda: agent_client.remove_later(session_id, host, keep=False, newest=generation))
     return True
 
 

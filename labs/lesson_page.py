@@ -117,6 +117,8 @@ def session_facts(session: LabSession | None) -> LabSession | None:
         return None
     reason = protocol.REASONS.get(session.reason)
     session.sentence = reason.sentence if reason else ""
+    session.is_unreachable = notices.is_unreachable(session)
+    session.unreachable_sentence = protocol.REASONS["unreachable"].sentence
     session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
     session.can_resume = sessions.can_resume(session)

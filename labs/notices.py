@@ -13,7 +13,7 @@ import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
-from labs.models import LabSession
+from labs.models import LabSession, WorkerHost
 from runtime_agent import protocol
 
 MAX_TOLD_POSITIONS = 200
@@ -26,14 +26,21 @@ def group(session_id: object) -> str:
 
 def state_of(session: LabSession) -> dict[str, Any]:
     """The session as a page may know it; ``detail`` is for the operator and stays here."""
-    reason = protocol.REASONS.get(session.reason)
-    notice = {"type": "state", "state": session.state, "reason": session.reason,
+    unreachable = is_unreachable(session)
+    reason = protocol.REASONS.get("unreachable" if unreachable else session.reason)
+    notice = {"type": "state", "unreachable": unreachable, "state": session.state, "reason": session.reason,
               "sentence": reason.sentence if reason else "",
               "expires_at": session.expires_at.isoformat() if session.expires_at else None,
               "deadline_at": session.deadline_at.isoformat() if session.deadline_at else None}
     if session.state == LabSession.State.QUEUED:
         notice["position"] = position(session)
     return notice
+
+
+def is_unreachable(session: LabSession) -> bool:
+    """Is there a sandbox, on a host that has fallen silent?"""
+    return (bool(session.host) and session.state in (LabSession.State.STARTING, LabSession.State.READY, LabSession.State.ENDING)
+            and WorkerHost.objects.filter(name=session.host, is_silent=True).exists())
 
 
 def position(session: LabSession) -> int:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from labs import agent_client, notices
 from labs.models import LabSession, Lesson, TaskResult
 from labs.sight import counters
+from runtime_agent import fleet
 
 State = LabSession.State
 THROWN_AWAY = "thrown-away"
@@ -50,11 +51,11 @@ def start(user: Any, lesson: Lesson) -> LabSession:
             now = timezone.now()
             session = LabSession.objects.create(user=user, lesson=lesson, lab=lesson.lab,
                                                 lab_digest=lesson.lab_digest, queued_at=now, asked_at=now)
-            if hosts:
-                _new_run(session)
-            else:
-                fail(session, "no-worker")
+            if reason := why_not(hosts, lesson.lab):
+                fail(session, reason)
                 session.save()
+            else:
+                _new_run(session)
     except IntegrityError:  # the other click was faster
         return LabSession.objects.get(user=user, lesson=lesson, state__in=LabSession.ACTIVE)
     return session
@@ -63,6 +64,17 @@ def start(user: Any, lesson: Lesson) -> LabSession:
 def lock_user(user: Any) -> None:
     """One at a time: a count of the user's sessions holds until the commit, those that are only being made included."""
     get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def why_not(hosts: dict[str, dict[str, Any]], lab: dict[str, Any]) -> str:
+    """The reason why none of these hosts will ever take the lab as they are; empty if one will."""
+    if not hosts:
+        return "no-worker"
+    if any(agent_client.takes(host, lab) for host in hosts.values()):
+        return ""
+    missing = [fleet.needs_of(lab) - fleet.labels_of(host) for host in hosts.values() if host.get("is_open", True)]
+    only_images = any(needs and all(name.startswith("image-") for name in needs) for needs in missing)
+    return "unknown-image" if only_images else "no-fitting-worker"
 
 
 def extend(session_id: Any) -> LabSession:
@@ -90,7 +102,7 @@ def restart(session_id: Any) -> LabSession:
     hosts = agent_client.living_hosts()
 
     def change(session: LabSession) -> None:
-        if not hosts:
+        if why_not(hosts, session.lab):
             raise Refused("no-worker")
         put_away(session, keep=False)
         queue_again(session, is_resume=False)
@@ -128,13 +140,17 @@ def fail(session: LabSession, reason: str, detail: str = "") -> None:
 
 def become_ready(session: LabSession, at: datetime) -> None:
     """Called on a locked row; the clock starts when the student can work, not when they clicked."""
-    limits = session.lab["limits"]
     session.state, session.ready_at, session.seen_at = State.READY, at, timezone.now()
-    session.expires_at = at + timedelta(minutes=limits["minutes"])
-    session.deadline_at = session.expires_at + timedelta(minutes=limits["extend"] * 4)
+    session.expires_at, session.deadline_at = planned_end(session.lab["limits"], at)
     session.warned_minutes = None
     waited = (at - session.queued_at).total_seconds()
     transaction.on_commit(lambda: counters.add_start(waited))
+
+
+def planned_end(limits: dict[str, Any], ready_at: datetime) -> tuple[datetime, datetime]:
+    """(when a session ends, how far that may be moved)"""
+    expires_at = ready_at + timedelta(minutes=limits["minutes"])
+    return expires_at, expires_at + timedelta(minutes=limits["extend"] * 4)
 
 
 def _extend(session: LabSession) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from labs import event_payload, events, timers
+from labs.hosts import watching
 from labs.sight import counters, synthetic
 from runtime_agent import protocol
 
@@ -32,3 +33,8 @@ def walk_as_student() -> None:
     result = synthetic.walk()
     if not result["ok"]:
         log.error("the synthetic student failed at %s: %s", result["failed"], result["why"])
+
+
+@shared_task(name="web.watch_hosts")
+def watch_hosts() -> None:
+    watching.watch()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -76,10 +77,20 @@ def _is_overdue(session: LabSession, now: datetime, hosts: Hosts) -> bool:
 
 
 def _may_be_lost(session: LabSession, hosts: Hosts) -> bool:
-    """A full house is reason enough to wait in the queue, and a host that is away answers nothing."""
+    """A full house is reason enough to wait, a queue that is not empty may hold the request, and a host that is away
+    answers nothing."""
     if session.state == State.QUEUED and not session.is_resume:
-        return any(host.get("used", 0) < host.get("capacity", 0) for host in hosts.values())
-    return session.host in hosts
+        has_room = any(host.get("used", 0) < host.get("capacity", 0) and agent_client.takes(host, session.lab)
+                       for host in hosts.values())
+        return has_room and not _is_waiting(session)
+    return session.host in hosts and session.state != State.STARTING  # of which labs.hosts.reconciling takes care
+
+
+def _is_waiting(session: LabSession) -> bool:
+    try:
+        return agent_client.waiting_in(session) > 0
+    except redis.RedisError:
+        return True
 
 
 def _ask_again(session: LabSession, now: datetime) -> None:

@@ -13,6 +13,8 @@ from labs import (
     views,
     xray_views,
 )
+from labs.hosts import join_views
+from labs.hosts import views as host_views
 from labs.sight import views as sight
 
 
@@ -70,9 +72,15 @@ urlpatterns = [
     path("verify/<str:certificate>/", certificate_views.verification, name="certificate-verification"),
     path("glossary/", course_views.glossary, name="glossary"),
     path("search/", course_views.search, name="search"),
-    path("operator/", views.operator, name="operator"),
+    path("operator/", host_views.operator, name="operator"),
     path("operator/capacity/", sight.show_capacity, name="operator-capacity"),
     path("metrics", sight.show_metrics, name="metrics"),
+    path("operator/join-tokens/", host_views.token_create, name="join-token-create"),
+    path("operator/join-tokens/<int:pk>/revocation/", host_views.token_revocation, name="join-token-revocation"),
+    path("operator/hosts/<str:name>/wish/", host_views.wish, name="host-wish"),
+    path("operator/hosts/<str:name>/removal/", host_views.removal, name="host-removal"),
+    path("workers/join/", join_views.join, name="worker-join"),
+    path("workers/leave/", join_views.leave, name="worker-leave"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -1,22 +1,16 @@
-"""Pages that are no lesson: the course's home, one's own progress, the operator's view, health."""
+"""Pages that are no lesson: the course's home, one's own progress, health."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.timezone import localtime
 
-from labs import agent_client, certificates, kept, progress
+from labs import certificates, kept, progress
 from labs.models import Course, LabSession, Module
-from labs.sight.views import last_walk
-
-RECENT_SESSIONS = 50
 
 
 def course_home(request: HttpRequest) -> HttpResponse:
@@ -49,16 +43,6 @@ def me_progress(request: HttpRequest) -> HttpResponse:
                .select_related("lesson__module__course"))
     return render(request, "labs/progress.html", {
         "course": course, "modules": modules, **about_certificate(request.user, course), "running": running, "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
-
-
-@login_required
-def operator(request: HttpRequest) -> HttpResponse:
-    if not request.user.is_staff:
-        raise PermissionDenied
-    hosts = [{**host, "name": name, "heard": localtime(datetime.fromtimestamp(host["at"], timezone.utc))}
-             for name, host in sorted(agent_client.living_hosts().items())]
-    sessions = LabSession.objects.select_related("user", "lesson")[:RECENT_SESSIONS]
-    return render(request, "labs/operator.html", {"hosts": hosts, "sessions": sessions, "walk": last_walk()})
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

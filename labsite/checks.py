@@ -52,3 +52,17 @@ def check_preview_host(**_: Any) -> list[Error]:
         return [Error("BULKHEAD_ALLOWED_HOSTS lets web previews pass for the site.", id="bulkhead.E005",
                       hint="Name the site's own hosts only, without a pattern that BULKHEAD_PREVIEW_HOST falls under.")]
     return []
+
+
+@register()
+def check_workers_at(**_: Any) -> list[Error]:
+    """Worker hosts come in by TLS with users of their own; the site's own user must then have a password."""
+    if not settings.WORKERS_AT:
+        return []
+    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", settings.WORKERS_AT):
+        return [Error(f"BULKHEAD_WORKERS_AT={settings.WORKERS_AT!r} is no address with a port.", id="bulkhead.E006",
+                      hint="Write it as 10.0.0.1:6380, the address at which worker hosts reach this machine.")]
+    if "@" not in settings.REDIS_URL:
+        return [Error("BULKHEAD_WORKERS_AT is set, and the site's own Redis user has no password.", id="bulkhead.E007",
+                      hint="Give BULKHEAD_REDIS_URL one: without it every host that joined could do everything there.")]
+    return []

@@ -28,11 +28,14 @@ IS_HTTPS = ORIGIN.startswith("https://")
 PREVIEW_HOST = env.str("PREVIEW_HOST", "").lower()
 CONTENT_DIRS = [Path(item) for item in env.list("CONTENT_DIRS", [str(BASE_DIR / "labs" / "content")])]
 PUBLISHED_DIR = STATE_DIR / "content"
+WORKERS_AT = env.str("WORKERS_AT", "")
+"""Where worker hosts reach the site's Redis over TLS, as address:port; empty: no host can join."""
 
 # Words of design.md, "Sessions".
 SESSIONS_MAXIMUM = env.int("SESSIONS_MAXIMUM", 2, validate=validate.Range(min=1, max=20))
 SESSION_OVERDUE_SECONDS = env.int("SESSION_OVERDUE_SECONDS", 180, validate=validate.Range(min=10))
-SESSION_NUDGE_SECONDS = env.int("SESSION_NUDGE_SECONDS", 20, validate=validate.Range(min=5))
+SESSION_NUDGE_SECONDS = env.int("SESSION_NUDGE_SECONDS", 5, validate=validate.Range(min=2))
+HOST_SILENT_SECONDS = env.int("HOST_SILENT_SECONDS", 15, validate=validate.Range(min=7))
 SESSION_ORPHANED_SECONDS = env.int("SESSION_ORPHANED_SECONDS", 1800, validate=validate.Range(min=60))
 SESSION_KEPT_MIB = env.int("SESSION_KEPT_MIB", 2048, validate=validate.Range(min=1))
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
@@ -93,6 +96,8 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"
 
 # Kombu spells a unix socket "redis+socket:///path?virtual_host=n".
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True,
+                                   "health_check_interval": 10}
 CELERY_TASK_DEFAULT_QUEUE = "web"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -104,7 +109,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "web" / "beat")
 CELERY_BEAT_SCHEDULE = {
-    "timers": {"task": "web.watch_sessions", "schedule": schedule(5.0), "options": {"expires": 5}},
+    "timers": {"task": "web.watch_sessions", "schedule": schedule(2.0), "options": {"expires": 2}},
+    "hosts": {"task": "web.watch_hosts", "schedule": schedule(2.0), "options": {"expires": 2}},
 }
 
 if SYNTHETIC_MINUTES:

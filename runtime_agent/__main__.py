@@ -18,6 +18,8 @@ COMMANDS = {
     "facts": ("runtime_agent.xray.dump", "what the kernel knows about a running session"),
     "image": ("runtime_agent.image_command", "list, build, verify, gc, import of images"),
     "doctor": ("runtime_agent.doctor", "what this host can and cannot do"),
+    "fetch-labs": ("runtime_agent.library", "bring a joined host to the site's catalogue, once"),
+    "join": ("runtime_agent.joining", "join a site as a worker host, or leave it"),
     "reap": ("", "remove sandboxes that nobody owns; --all removes every one"),
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
@@ -20,6 +21,7 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 MAX_UNSENT_BYTES = 512 * 1024
 KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15000}
 """A Redis whose host lost its power sends no word of its end (tcp(7); the last one in milliseconds)."""
+CONNECT_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +35,15 @@ def _keep_alive(connected: socket.socket) -> None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in KEEP_ALIVE.items():
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def tls_context(query: str) -> ssl.SSLContext:
+    """What redis-py makes of the same words of a rediss:// URL: the site's authority, and our certificate for it."""
+    words = {name: values[0] for name, values in parse_qs(query).items()}
+    context = ssl.create_default_context(cafile=words.get("ssl_ca_certs"))
+    if "ssl_certfile" in words:
+        context.load_cert_chain(words["ssl_certfile"], words.get("ssl_keyfile"))
+    return context
 
 
 class Connection(asyncio.Protocol):
@@ -66,8 +77,9 @@ class Connection(asyncio.Protocol):
         if self.url.scheme == "unix":
             await loop.create_unix_connection(lambda: self, self.url.path)
         else:
-            secure = True if self.url.scheme == "rediss" else None
-            await loop.create_connection(lambda: self, self.url.hostname, self.url.port or 6379, ssl=secure)
+            secure = tls_context(self.url.query) if self.url.scheme == "rediss" else None
+            await asyncio.wait_for(loop.create_connection(lambda: self, self.url.hostname, self.url.port or 6379,
+                                                          ssl=secure), CONNECT_SECONDS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport, self.reader, self.is_clogged = transport, hiredis.Reader(), False

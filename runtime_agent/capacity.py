@@ -92,14 +92,16 @@ class Capacity:
 
 
 class QueueTap:
-    """Opens and closes the worker's consumption of ``sandboxes``.
+    """Opens and closes the worker's consumption of the queues of creates.
 
     ``consumer`` is Celery's consumer blueprint object (``worker.consumer``); its queues may only be touched in
-    the worker's own loop, hence ``call_soon``.
+    the worker's own loop, hence ``call_soon``. ``wanted`` names the queues that this host takes from while it has room.
     """
 
-    def __init__(self, consumer: Any, has_room: Callable[[], bool]):
-        self._consumer, self._has_room = consumer, has_room
+    def __init__(self, consumer: Any, has_room: Callable[[], bool],
+                 wanted: Callable[[], set[str]] = lambda: {protocol.QUEUE_SANDBOXES}):
+        self._consumer, self._has_room, self._wanted = consumer, has_room, wanted
+        self._known = {protocol.QUEUE_SANDBOXES}
 
     def sync(self, wait_seconds: float = 0.0) -> None:
         """Consume if there is room, else stop. With ``wait_seconds``, return once the loop has done so."""
@@ -113,11 +115,14 @@ class QueueTap:
         task_consumer = self._consumer.task_consumer
         if task_consumer is None:  # between two connections; it consumes everything when it is back
             return
-        is_open, consuming = self._has_room(), task_consumer.consuming_from(protocol.QUEUE_SANDBOXES)
-        if is_open and not consuming:
-            self._consumer.add_task_queue(protocol.QUEUE_SANDBOXES)
-        elif consuming and not is_open:
-            self._consumer.cancel_task_queue(protocol.QUEUE_SANDBOXES)
+        wanted = self._wanted() if self._has_room() else set()
+        self._known |= wanted
+        for queue in sorted(self._known):
+            consuming = task_consumer.consuming_from(queue)
+            if queue in wanted and not consuming:
+                self._consumer.add_task_queue(queue)
+            elif consuming and queue not in wanted:
+                self._consumer.cancel_task_queue(queue)
 
     def _sync_in_loop(self, done: threading.Event) -> None:
         self.sync_now()

@@ -5,6 +5,7 @@ JSON only, in and out: a pickle from the broker would be code run as root.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from celery import Celery
@@ -24,7 +25,8 @@ def broker_url(redis_url: str) -> str:
     if parts.scheme != "unix":
         return redis_url
     database = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{quote(parts.path)}?virtual_host={database}"
+    login = f"{parts.netloc.partition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+socket://{login}{quote(parts.path)}?virtual_host={database}"
 
 
 def make_app(settings: Settings) -> Celery:
@@ -39,13 +41,19 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False, worker_redirect_stdouts=False,
         worker_enable_remote_control=False, worker_send_task_events=False,
         broker_connection_retry_on_startup=True, broker_connection_max_retries=None,
-        broker_connection_timeout=3, broker_transport_options=TRANSPORT, task_publish_retry=False)
+        broker_connection_timeout=3, broker_transport_options=transport(settings.host), task_publish_retry=False)
     return app
 
 
-TRANSPORT = {
-    "visibility_timeout": VISIBILITY_SECONDS,
-    # Without these, a cut line to Redis is noticed after minutes only.
-    "socket_timeout": 5, "socket_connect_timeout": 3, "socket_keepalive": True,
-    "health_check_interval": 10, "retry_on_timeout": True,
-}
+def transport(host: str) -> dict[str, Any]:
+    """Options of kombu's Redis transport. What this host has fetched and not acknowledged is kept under names of its
+    own: no other host ever gets it, and none may look at it."""
+    own = protocol.agent_queue(host)
+    return {
+        "visibility_timeout": VISIBILITY_SECONDS, "priority_steps": [0],
+        "unacked_key": f"{own}.unacked", "unacked_index_key": f"{own}.unacked_index",
+        "unacked_mutex_key": f"{own}.unacked_mutex",
+        # Without these, a cut line to Redis is noticed after minutes only.
+        "socket_timeout": 5, "socket_connect_timeout": 3, "socket_keepalive": True,
+        "health_check_interval": 10, "retry_on_timeout": True,
+    }

@@ -8,7 +8,6 @@ This module only reads; it must never write into the content directory or start 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Any
 from runtime_agent import questions
 from runtime_agent.addresses import SUBNETS, Network, room_in
 from runtime_agent.errors import AgentError
+from runtime_agent.fleet import digest_of
 from runtime_agent.profiles import PERMISSIONS
 from runtime_agent.questions import Question
 
@@ -155,11 +155,6 @@ def load_lab(content_dir: Path, digest: object, bounds: Bounds | None = None) ->
     except (KeyError, TypeError, ValueError) as error:
         raise AgentError("unknown-lab", f"lab.json of {digest}: {error!r}") from error
 
-
-def digest_of(files: Mapping[str, bytes]) -> str:
-    """The bundle's name: sha256 over the sorted lines "<relative path>\\0<sha256 of the file>\\n"."""
-    lines = sorted(f"{path}\0{hashlib.sha256(body).hexdigest()}\n" for path, body in files.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _read_files(directory: Path) -> dict[str, bytes]:

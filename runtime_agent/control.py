@@ -18,10 +18,13 @@ from kombu.exceptions import OperationalError
 
 from runtime_agent import (
     cgroup,
+    claims,
     events,
+    fleet,
     heartbeat,
     image_progress,
     images,
+    library,
     logs,
     metrics,
     namespace,
@@ -37,8 +40,9 @@ from runtime_agent import (
 from runtime_agent.capacity import Capacity, QueueTap
 from runtime_agent.checks import Checker, Examiner
 from runtime_agent.marks import TerminalMark
+from runtime_agent.placement import Placement
 from runtime_agent.pool import Pool
-from runtime_agent.records import Records
+from runtime_agent.records import SITE, Records
 from runtime_agent.sessions import Sessions
 from runtime_agent.settings import Settings
 from runtime_agent.student_limits import StudentLimits
@@ -63,6 +67,13 @@ class Control:
         self.pool = Pool(settings, self.capacity)
         self.sessions = Sessions(settings, self.outbox, self.capacity, Records(settings.agent_dir),
                                  machinery=self.pool, facts=self.facts)
+        self.sessions.claims = claims.Claims(settings)
+        self.placement = Placement(settings)
+        self.placement.on_change = lambda: self.sessions.on_places_changed(0)
+        self.library = library.Library(settings, lambda: (record.lab for record in self.sessions.records.all())) \
+            if settings.is_joined else None
+        if self.library:
+            self.sessions.ensure_lab = self.library.ensure
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
         self.historian = Historian(settings, self.sessions.records,
@@ -92,7 +103,15 @@ class Control:
         """This host's line in the table of hosts."""
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
                 "images": images.installed(self.settings), "image_states": image_progress.states(self.settings),
-                "kernel": os.uname().release, "warm": self.pool.count(), **self.facts}
+                "kernel": os.uname().release, "warm": self.pool.count(), "labels": self.settings.labels, "is_open": self.placement.is_open,
+                "wish": self.placement.wish.get("generation", -1), "version": fleet.VERSION,
+                "load": os.getloadavg()[0], "cores": os.cpu_count() or 1, "memory": memory_bytes(),
+                **({"catalog": self.library.describe()} if self.library else {}), **self.facts}
+
+    def inventory(self) -> heartbeat.Inventory:
+        """What the site has placed here, with or without a sandbox behind it."""
+        return {record.session_id: (record.generation, record.state) for record in self.sessions.records.all()
+                if record.owner == SITE}
 
     def figures(self) -> metrics.Host:
         return metrics.Host(self.settings.capacity, self.capacity.used, self.pool.count, self.outbox.directory,
@@ -118,7 +137,11 @@ class Control:
         self._thread("facts", lambda: self.stream.work(stopped))
         self._thread("changes", lambda: Changes(settings, self.checker, on_change=self.historian.hurry).watch(stopped))
         self._thread("history", lambda: self.historian.work(stopped))
-        self._thread("heartbeat", lambda: heartbeat.run(settings.redis_url, settings.host, self.describe, stopped))
+        self._thread("heartbeat", lambda: heartbeat.run(
+            settings.redis_url, settings.host, self.describe, self.inventory, stopped))
+        self._thread("placement", lambda: self.placement.run(stopped))
+        if self.library:
+            self._thread("library", lambda: self.library.run(stopped))
         self._thread("recover", self.sessions.recover)
         self._thread("pool", lambda: self.pool.run(stopped))
         self._thread("opened", lambda: opened.run(settings, self.pool.want, stopped))
@@ -129,7 +152,7 @@ class Control:
 
     def _worker_is_ready(self, sender: Any, **_: Any) -> None:
         """The consumer exists only now; from here on the tap follows the room there is."""
-        tap = QueueTap(sender, self.capacity.has_room)
+        tap = QueueTap(sender, self.capacity.has_room, self.placement.wanted)
         self.sessions.on_places_changed = tap.sync
         task_received.connect(lambda request, **_: self._has_arrived(request.name, tap), weak=False)
         self._thread("tap", lambda: keep_in_step(tap, self.stopped))
@@ -154,6 +177,13 @@ def send_event(event: dict[str, Any]) -> None:
     """Hand one event to the site's worker; its id is also the task's, so that logs meet."""
     tasks.app.send_task(protocol.TASK_RECORD_EVENT, kwargs=event, queue=protocol.QUEUE_WEB,
                         task_id=event["event_id"], retry=False)
+
+
+def memory_bytes() -> dict[str, int]:
+    """{"total", "available"} of /proc/meminfo, proc(5)."""
+    with open("/proc/meminfo") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return {"total": int(lines["MemTotal"].split()[0]) << 10, "available": int(lines["MemAvailable"].split()[0]) << 10}
 
 
 def keep_in_step(tap: QueueTap, stopped: threading.Event) -> None:

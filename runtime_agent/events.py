@@ -78,9 +78,10 @@ class Outbox:
             yield
 
     def _next_sequence(self) -> int:
-        """Written before the event is, so that a crash between the two leaves a gap and never a repeat."""
+        """Written before the event is, so that a crash between the two leaves a gap and never a repeat. A host that was
+        set up anew under its old name begins with the time, which is more than it ever counted to."""
         counter = self.directory / "sequence"
-        seq = int(counter.read_text()) + 1 if counter.exists() else 1
+        seq = int(counter.read_text()) + 1 if counter.exists() else time.time_ns() // 1_000_000
         _write(counter, str(seq))
         return seq
 

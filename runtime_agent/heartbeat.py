@@ -1,7 +1,8 @@
-"""This host's line in the table of hosts: every few seconds, what it is and how much room it has.
+"""This host's line in the table of hosts, and the list of what lives on it: every few seconds.
 
-The site takes a host whose ``at`` is old for gone. The table is for showing and for "no worker available";
-placement itself needs it not, because hosts take their work themselves.
+The site takes a host whose ``at`` is old for silent; ``at`` is Redis' own time, so no two clocks are compared. From the
+inventory the site sees what it has missed, or what should not be there (labs.hosts.reconciling). Placement needs
+neither: hosts take their work themselves.
 """
 
 from __future__ import annotations
@@ -9,28 +10,33 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
 
-from runtime_agent import protocol
+from runtime_agent import fleet, protocol
 
-PERIOD_SECONDS = 5.0
+PERIOD_SECONDS = 3.0
 log = logging.getLogger(__name__)
+Inventory = dict[str, tuple[int, str]]
+"""session id -> (generation, state of its record)"""
 
 
-def beat(client: redis.Redis, host: str, line: dict[str, Any]) -> None:
-    client.hset(protocol.HOSTS_KEY, host, json.dumps({"at": time.time(), **line}))
+def beat(client: redis.Redis, host: str, line: dict[str, Any], sessions: Inventory) -> None:
+    seconds, micros = client.time()
+    at = seconds + micros / 1e6
+    client.hset(fleet.INVENTORY_KEY, host, json.dumps({"at": at, "sessions": sessions}))
+    client.hset(protocol.HOSTS_KEY, host, json.dumps({"at": at, **line}))
 
 
-def run(redis_url: str, host: str, describe: Callable[[], dict[str, Any]], stopped: threading.Event) -> None:
+def run(redis_url: str, host: str, describe: Callable[[], dict[str, Any]], inventory: Callable[[], Inventory],
+        stopped: threading.Event) -> None:
     """Thread body: beat until ``stopped``, then take the line away. Redis being away is not our failure."""
-    client = redis.Redis.from_url(redis_url, socket_timeout=3)
+    client = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
     while not stopped.is_set():
         try:
-            beat(client, host, describe())
+            beat(client, host, describe(), inventory())
         except redis.RedisError as error:
             log.warning("no heartbeat: %s", error)
         stopped.wait(PERIOD_SECONDS)

@@ -166,6 +166,13 @@ class Reason:
 REASONS: dict[str, Reason] = {
     "no-worker": Reason(503, 4503, "No worker host is running, so no sandbox can start. "
                                    "Tell whoever runs this site; the lesson stays readable."),
+    "no-fitting-worker": Reason(503, 4503, "No worker host takes this kind of lab at the moment. "
+                                           "Tell whoever runs this site; the lesson stays readable."),
+    "unreachable": Reason(503, 4503, "The machine your sandbox runs on does not answer. Most likely only the line to it is "
+                                     "cut: your sandbox goes on and comes back here by itself. Starting over gives you a "
+                                     "fresh one on another machine; passed tasks stay passed."),
+    "host-removed": Reason(410, 4410, "The machine that had the files of this sandbox was taken out of service. Start again; "
+                                      "your passed tasks are kept."),
     "host-full": Reason(503, 4503, "Every worker host is full. You are in the queue; "
                                    "your sandbox starts by itself when a place is free."),
     "unknown-image": Reason(422, 4422, "This lab asks for an image that the worker does not have. "
@@ -187,7 +194,8 @@ REASONS: dict[str, Reason] = {
     "no-point": Reason(410, 4410, "The worker has no copy of your files from the beginning of that step. "
                                   "Resume to go on with them as they are."),
     "lost": Reason(410, 4410, "The sandbox is gone: its worker lost it. Start again; your passed tasks are kept."),
-    "stopped": Reason(410, 4410, "The sandbox's first process ended. Start again; your passed tasks are kept."),
+    "stopped": Reason(410, 4410, "The sandbox's first process ended, or its machine lost power. Resume if its files "
+                                "are kept, else start again; your passed tasks are kept."),
 }
 
 CLOSE_BAD_FRAME = 4400

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-RECIPES = Path(__file__).resolve().parent.parent / "labs" / "images"
+RECIPES = Path(os.environ.get("BULKHEAD_RECIPES_DIR") or Path(__file__).resolve().parent.parent / "labs" / "images")
+"""On a joined host the variable leads to the recipes that the site publishes (library)."""
 SUITE = "bookworm"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]+")

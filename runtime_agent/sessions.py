@@ -21,7 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from runtime_agent import content, progress, protocol, recording, rewind, sandbox, spawn
-from runtime_agent.capacity import Capacity
+from runtime_agent.capacity import Capacity, HostFull
+from runtime_agent.claims import Claims, NoClaims
 from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
 from runtime_agent.events import Outbox
@@ -43,6 +44,8 @@ class Sessions:
         self.settings, self.outbox, self.capacity, self.records = settings, outbox, capacity, records
         self.machinery, self.terminals = machinery, terminals
         self.facts, self.points = facts or {}, points or Points(settings)
+        self.claims: Claims | NoClaims = NoClaims()
+        self.ensure_lab: Callable[[Any], None] = lambda digest: None
         self.on_check: Callable[[str], None] = lambda session_id: None
         self.on_limits: Callable[[Any, Any, Any], None] = lambda session_id, machine, wishes: None
         self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
@@ -65,14 +68,24 @@ class Sessions:
             if self._is_stale(session_id, generation):
                 log.info("stale create session_id=%s generation=%d", session_id, generation)
                 return
+            if not self._has_begun(session_id, generation) and (holder := self.claims.claim(session_id, generation)):
+                log.info("another host's session_id=%s generation=%d host=%s", session_id, generation, holder)
+                return
             record = Record(session_id, generation, digest, resume, point, accepted_at=time.time())
             try:
                 self._create_locked(record)
+            except HostFull:
+                self.claims.release(session_id, generation)
+                raise
             except AgentError as error:
                 self._undo(record, error)
             except (OSError, subprocess.SubprocessError) as error:
                 log.exception("start failed session_id=%s", session_id)
                 self._undo(record, AgentError("start-failed", repr(error)))
+
+    def _has_begun(self, session_id: str, generation: int) -> bool:
+        record = self.records.find(session_id)
+        return record is not None and record.generation == generation
 
     def _is_stale(self, session_id: str, generation: int) -> bool:
         record = self.records.find(session_id)
@@ -86,6 +99,7 @@ class Sessions:
         older = self.records.find(record.session_id)
         if older and older.generation < record.generation:
             self._remove_machines(record.session_id, keep=record.resume)
+        self.ensure_lab(record.lab)
         lab = content.load_lab(self.settings.content_dir, record.lab)
         with self.capacity.placed({(record.session_id, machine) for machine in lab.machines}):
             self.records.save(record)
@@ -142,11 +156,15 @@ class Sessions:
     def check(self, session_id: Any) -> None:
         self.on_check(protocol.check_session_id(session_id))
 
-    def delete(self, session_id: Any, keep: Any) -> None:
-        """End a session on this host, whatever is left of it, and say ``removed``."""
+    def delete(self, session_id: Any, keep: Any, newest: Any = None) -> None:
+        """End a session on this host, whatever is left of it, and say ``removed``. With ``newest`` only a run of that
+        generation or an older one: a delete that comes late must not end what was started after it was sent."""
         session_id = protocol.check_session_id(session_id)
         with self.lock_of(session_id):
             record = self.records.find(session_id)
+            if record and isinstance(newest, int) and record.generation > newest:
+                log.info("stale delete session_id=%s generation=%d", session_id, newest)
+                return
             generation = record.generation if record else max(self.records.ended_generation(session_id), 0)
             self._remove_machines(session_id, keep=bool(keep))
             self.records.bury(session_id, generation)

@@ -6,6 +6,7 @@ A bad value stops the agent at start and names the variable and the form it shou
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import socket
@@ -43,6 +44,9 @@ class Settings:
     points_gib: int
     standard_runtime: str
     metrics_port: int = 0
+    labels: tuple[str, ...] = ("nested", "vm")
+    is_joined: bool = False
+    """Joined to a site on another machine: labs come as signed bundles and not from a shared folder."""
 
     @property
     def kept_bytes(self) -> int:
@@ -60,7 +64,11 @@ class Settings:
 
     @property
     def content_dir(self) -> Path:
-        return self.state_dir / "content"
+        return (self.agent_dir if self.is_joined else self.state_dir) / "content"
+
+    @property
+    def site_dir(self) -> Path:
+        return self.agent_dir / "site"
 
     @property
     def images_dir(self) -> Path:
@@ -88,14 +96,19 @@ class Settings:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Read the ``BULKHEAD_*`` variables. Raises SettingsError with the variable's name and allowed form."""
+    """Read the ``BULKHEAD_*`` variables. Raises SettingsError with the variable's name and allowed form.
+
+    What `worker join` has written (``<agent>/site``) stands for the variables that are not set: the bus with its
+    password is thereby in no environment."""
+    state_dir = _read(environ, "BULKHEAD_STATE_DIR", "/var/lib/bulkhead", _absolute, "an absolute path")
+    joined = _joined(state_dir / "agent" / "site")
     return Settings(
-        state_dir=_read(environ, "BULKHEAD_STATE_DIR", "/var/lib/bulkhead", _absolute, "an absolute path"),
+        state_dir=state_dir, is_joined=bool(joined),
         run_dir=_read(environ, "BULKHEAD_RUN_DIR", "/run/bulkhead", _absolute, "an absolute path"),
-        redis_url=_read(environ, "BULKHEAD_REDIS_URL", "unix:///run/bulkhead/redis.sock?db=0", _redis_url,
+        redis_url=_read(environ, "BULKHEAD_REDIS_URL", _bus_url(state_dir) or "unix:///run/bulkhead/redis.sock?db=0", _redis_url,
                         "unix:///path?db=0, redis://host:port/0 or rediss://host:port/0"),
         cgroup=_read(environ, "BULKHEAD_CGROUP", "bulkhead", _name, "a name of letters, digits, dot and dash"),
-        host=_read(environ, "BULKHEAD_HOST", socket.gethostname(), _name, "a name of letters, digits, dot and dash"),
+        host=_read(environ, "BULKHEAD_HOST", joined.get("name") or socket.gethostname(), _name, "a name of letters, digits, dot and dash"),
         capacity=_read(environ, "BULKHEAD_CAPACITY", str(_default_capacity()), _number(1, 100_000), "1 to 100000"),
         warm=_read(environ, "BULKHEAD_WARM", "2", _number(0, 1000), "0 to 1000"),
         slot_base=_read(environ, "BULKHEAD_SLOT_BASE", "0", _number(0, 30_000), "0 to 30000"),
@@ -103,7 +116,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         kept_gib=_read(environ, "BULKHEAD_KEPT_GIB", "20", _number(1, 100_000), "1 to 100000"),
         points_gib=_read(environ, "BULKHEAD_POINTS_GIB", "20", _number(1, 100_000), "1 to 100000"),
         standard_runtime=_read(environ, "BULKHEAD_STANDARD_RUNTIME", "", _standard_runtime, "runsc, or empty"),
-        metrics_port=_read(environ, "BULKHEAD_METRICS_PORT", "0", _number(0, 65535), "0 (off) to 65535"))
+        metrics_port=_read(environ, "BULKHEAD_METRICS_PORT", "0", _number(0, 65535), "0 (off) to 65535"),
+        labels=_read(environ, "BULKHEAD_LABELS", "nested,vm", _labels, "names separated by commas, or none"))
 
 
 @functools.cache
@@ -118,6 +132,28 @@ def _read(environ: Mapping[str, str], name: str, default: str, parse: Callable[[
         return parse(text)
     except ValueError:
         raise SettingsError(f"{name}={text!r}: it must be {form}") from None
+
+
+def _joined(site_dir: Path) -> dict[str, str]:
+    """What `worker join` noted; empty on a host that has not joined (or for a user who may not look)."""
+    try:
+        return json.loads((site_dir / "site.json").read_text())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return {}
+
+
+def _bus_url(state_dir: Path) -> str:
+    try:
+        return (state_dir / "agent" / "site" / "bus-url").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ""
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    names = () if text == "none" else tuple(text.split(","))
+    if not all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name) for name in names):
+        raise ValueError
+    return names
 
 
 def _absolute(text: str) -> Path:

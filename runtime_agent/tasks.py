@@ -5,9 +5,11 @@ Started by ``python -m runtime_agent control``, which installs the Sessions obje
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
+import redis
 from celery import Task
 from celery.exceptions import Reject
 
@@ -18,6 +20,7 @@ from runtime_agent.sessions import Sessions
 
 RESUME_RETRY_SECONDS = 2
 
+log = logging.getLogger(__name__)
 app = make_app(settings.load(os.environ))
 
 
@@ -33,6 +36,9 @@ def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any =
     _Work.sessions.capacity.note_begun()
     try:
         _Work.sessions.create(session_id, generation, lab, resume, point)
+    except redis.RedisError as error:  # whether the run is ours can't be asked: it waits here until it can
+        log.warning("create waits for the bus session_id=%s: %s", session_id, error)
+        raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
     except HostFull:
         if resume:  # its disk is here and nowhere else, so it waits in this host's own queue
             raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
@@ -61,8 +67,8 @@ def limits(session_id: Any, machine: Any, wishes: Any) -> None:
 
 
 @app.task(name=protocol.TASK_DELETE)
-def delete(session_id: Any, keep: Any = False) -> None:
-    _Work.sessions.delete(session_id, keep)
+def delete(session_id: Any, keep: Any = False, newest: Any = None) -> None:
+    _Work.sessions.delete(session_id, keep, newest)
 
 
 @app.task(name=protocol.TASK_REPORT)

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.lab import backups, host, images, install, overview, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
-STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "cgroup2", "labs", "browser", *testing.BY_HAND)
+STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "faults", "cgroup2", "labs", "browser", *testing.BY_HAND)
 
 
 def main(argv: list[str]) -> int:
@@ -51,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path)
         command.add_argument("--password-file", type=Path, help="encrypts; the first line is the password")
     back.add_argument("--replace", action="store_true", help="throw away what is in this installation first")
-    add("worker", "run only the agent of a worker host, for the Redis that BULKHEAD_REDIS_URL names (needs root)",
-        lambda a: worker.worker())
+    worker.arguments(add("worker", "join a site as a worker host, run as one, leave; at the site: tokens and hosts (needs root)",
+                         worker.worker))
     part = add("prepare", "install the programs of one part and start nothing: for container images",
                lambda a: worker.prepare(a.part))
     part.add_argument("part", choices=worker.PARTS)

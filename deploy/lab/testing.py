@@ -74,6 +74,7 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         Stage("frontend", lambda: front_end(places)),
         Stage("lint", lambda: python(places, "-m", "labs.course", "lint", "labs/content")),
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
+        Stage("faults", pytest("tests/faults", "-p", "no:django"), needs_root=True),
         Stage("cgroup2", lambda: python(places, "-m", "tests.rig", *rest), needs_root=True),
         Stage("labs", lambda: check(places, []), needs_root=True),
         Stage("browser", pytest("tests/browser"), needs_root=True),

@@ -35,15 +35,26 @@ def check_and_prepare(places: Places, *, port: int, listen: str, tests: bool = F
 def up(port: int, listen: str) -> int:
     """Set up what is missing, then serve until Ctrl-C."""
     places = find()
+    if services.has_joined(places):
+        raise SetupError("this machine is a worker host of another site: ./lab worker runs it, ./lab worker leave ends that")
     if pid := supervisor.running_pid(places):
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
     check_and_prepare(places, port=port, listen=listen)
     address = f"http://{listen}:{port}"
     print("Preparing database, static files and course", flush=True)
     print(manage(places, address, ["prepare_site"]).strip(), flush=True)
+    open_to_workers(places, address)
     if is_root():
         images.build(places, [images.BASE])
     return asyncio.run(serve(places, listen, port))
+
+
+def open_to_workers(places: Places, address: str) -> None:
+    """With BULKHEAD_WORKERS_AT: what Redis needs to serve worker hosts."""
+    services.open_bus(places)
+    if at := os.environ.get("BULKHEAD_WORKERS_AT"):
+        manage(places, address, ["bus_files", str(places.state / "redis")])
+        print(f"Worker hosts may join: they reach Redis at {at}", flush=True)
 
 
 async def serve(places: Places, listen: str, port: int) -> int:

@@ -7,7 +7,6 @@ The digest is sha256 over the sorted lines "<path>\\0<sha256 of the file>\\n"; r
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from labs.course import shared_checks
 from labs.course.loader import Lesson
+from runtime_agent.fleet import digest_of
 
 
 def publish(lesson: Lesson, out_dir: Path) -> str:
@@ -50,8 +50,3 @@ def files_of(lesson: Lesson) -> dict[str, bytes]:
     files |= {name: path.read_bytes() for name, path in shared_checks.used_by(lesson.path).items()}
     files["lab.json"] = json.dumps(lesson.lab, separators=(",", ":")).encode()
     return files
-
-
-def digest_of(files: dict[str, bytes]) -> str:
-    lines = sorted(f"{path}\0{hashlib.sha256(body).hexdigest()}\n" for path, body in files.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Events survive: an outage of the broker, a kill between two lines, two processes at once."""
 
 import threading
+import time
 
 import pytest
 
@@ -21,6 +22,12 @@ class Broker:
         self.got.append(event)
 
 
+def counted(numbers):
+    """The numbers from 1, as they would be had the first been 1: a new outbox begins with the time."""
+    found = list(numbers)
+    return [number - found[0] + 1 for number in found]
+
+
 @pytest.fixture
 def outbox(tmp_path):
     return events.Outbox(tmp_path / "outbox", "host-a")
@@ -32,7 +39,7 @@ def test_events_are_sent_in_order_and_then_forgotten(outbox):
         outbox.emit("stage", SESSION, {"stage": stage})
     assert outbox.send_now(broker.send) == 3
     assert [event["payload"]["stage"] for event in broker.got] == ["placed", "disk", "root"]
-    assert [event["seq"] for event in broker.got] == [1, 2, 3]
+    assert counted(event["seq"] for event in broker.got) == [1, 2, 3]
     assert outbox.send_now(broker.send) == 0
 
 
@@ -60,14 +67,25 @@ def test_a_new_process_sends_what_the_old_one_left_and_counts_on(outbox, tmp_pat
     reborn, broker = events.Outbox(tmp_path / "outbox", "host-a"), Broker()
     reborn.emit("stage", SESSION, {"stage": "disk"})
     reborn.send_now(broker.send)
-    assert [event["seq"] for event in broker.got] == [1, 2]
+    assert counted(event["seq"] for event in broker.got) == [1, 2]
 
 
 def test_the_number_is_not_used_again_when_all_has_been_sent(outbox, tmp_path):
+    broker = Broker()
     outbox.emit("stage", SESSION, {"stage": "placed"})
-    outbox.send_now(Broker().send)
+    outbox.send_now(broker.send)
     events.Outbox(tmp_path / "outbox", "host-a").emit("stage", SESSION, {"stage": "disk"})
-    assert [event["seq"] for _, event in outbox.waiting()] == [2]
+    assert [event["seq"] for _, event in outbox.waiting()] == [broker.got[0]["seq"] + 1]
+
+
+def test_a_host_set_up_anew_counts_on_from_more_than_it_ever_did(outbox, tmp_path):
+    for _ in range(5):
+        outbox.emit("oom", SESSION, {})
+    old = [event["seq"] for _, event in outbox.waiting()]
+    time.sleep(0.05)  # nobody sets a machine up in less
+    new = events.Outbox(tmp_path / "another disk", "host-a")
+    new.emit("oom", SESSION, {})
+    assert [event["seq"] for _, event in new.waiting()] > old[-1:]
 
 
 def test_what_died_between_send_and_removal_is_sent_again_under_the_same_id(outbox):
@@ -86,7 +104,7 @@ def test_threads_never_share_a_number(outbox):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [event["seq"] for _, event in outbox.waiting()] == list(range(1, 81))
+    assert counted(event["seq"] for _, event in outbox.waiting()) == list(range(1, 81))
 
 
 def test_a_kind_nobody_knows_is_a_bug_here_and_not_there(outbox):

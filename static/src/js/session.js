@@ -29,7 +29,7 @@ export class Session {
   }
 
   take(page) {
-    for (const selector of ["#session-state", "#session-tools"]) {
+    for (const selector of ["#session-reach", "#session-state", "#session-tools"]) {
       const [ours, theirs] = [document, page].map((one) => one.querySelector(selector));
       if (theirs && theirs.dataset.version !== ours.dataset.version) replacePart(selector, theirs);
     }
