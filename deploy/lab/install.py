@@ -28,6 +28,9 @@ def install(port: int, listen: str) -> int:
     places = find()
     if supervisor.running_pid(places):
         raise SetupError("Bulkhead runs in the foreground here: ./lab down stops it")
+    if os.environ.get("BULKHEAD_WORKERS_AT"):
+        raise SetupError("BULKHEAD_WORKERS_AT works with ./lab up only: the unit of Redis opens to no other machine yet")
+    services.open_bus(places)
     is_upgrade = (UNITS / TARGET).exists()
     if is_upgrade:
         _systemctl("stop", *SITE)
