@@ -14,10 +14,14 @@ CANT_RUN = {
     "test_gvisor.py": "fetches gVisor from the host's package sources, and the rig has no network",
 }
 FIRST_LANE = ("test_engines.py", "test_xray.py")
-ENGINES = ("unshare-cgroup", "ip-netns", "runc", "crun", "podman-run", "docker-run", "docker-limits", "containerd", "cgroup")
+ENGINES = ("unshare-cgroup", "ip-netns", "runc", "crun", "podman-run", "docker-run", "docker-limits", "containerd", "lxc",
+           "nspawn", "cgroup")
+XRAY = ("a_fresh_sandbox_is_one_process_with_two_numbers", "a_group_made_inside_is_named_as_inside",
+        "every_value_is_of_the_documented_type", "real_engines_are_told_apart[oci]")
 CHOICE = (
-    tuple(f"test_engines.py::test_the_tool_does_its_work[{name}]" for name in ENGINES),
-    ("test_limits.py", "test_isolation.py"),
+    (*(f"test_engines.py::test_the_tool_does_its_work[{name}]" for name in ENGINES),
+     *(f"test_xray.py::test_{name}" for name in XRAY)),
+    ("test_limits.py", "test_isolation.py", "test_student_limits.py", "test_leaks.py::test_many_cycles_leave_nothing[cold]"),
 )
 """Files, or single tests of them, for each lane."""
 
