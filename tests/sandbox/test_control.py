@@ -123,6 +123,8 @@ def test_a_first_process_that_is_killed_is_told(site, session_id):
     wait_until(lambda: sandbox.find(site.settings, session_id, "box") is None, 10, "the sandbox to be seen gone")
     site.tell(protocol.TASK_CHECK, session_id=session_id)
     site.wait_for(session_id, "exited", machine="box")
+    site.delete(session_id)  # a dead sandbox keeps its place until then, and the others need it
+    site.wait_for(session_id, "removed")
 
 
 def test_an_orphan_is_reaped_and_its_neighbour_is_not(site, session_id):
