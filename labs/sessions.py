@@ -225,8 +225,6 @@ def change_locked(session_id: Any, states: tuple[str, ...], change: Callable[[La
 
 
 def tell_later(session: LabSession, notice: dict[str, Any] | None, state_before: str) -> None:
-    """After the commit: tell this session's pages, and those behind it in the queue if it has left that."""
+    """After the commit: tell this session's pages. Those behind it in the queue are told by labs.timers."""
     if notice:
         transaction.on_commit(lambda: notices.send(session, notice))
-    if state_before == State.QUEUED != session.state:
-        transaction.on_commit(notices.send_positions)

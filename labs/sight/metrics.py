@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from labs import agent_client
 from labs.models import LabSession
 from labs.sight import counters, synthetic
-from runtime_agent import protocol
+from runtime_agent import fleet, protocol
 
 State = LabSession.State
 HELP = {
@@ -74,8 +74,10 @@ def of_redis() -> Iterator[Metric]:
     yield start_seconds(counted)
     yield gauge(counters.TIMERS_AT, "When the site's timers last made a round", counted.get(counters.TIMERS_AT, 0.0))
     queues = GaugeMetricFamily("bulkhead_queue_length", "Messages that wait in Redis", labels=["queue"])
-    for queue in (protocol.QUEUE_SANDBOXES, protocol.QUEUE_WEB):
-        queues.add_metric([queue], counters.bus().llen(queue))
+    bus = counters.bus()
+    of_needs = {protocol.QUEUE_SANDBOXES, *(name.decode() for name in bus.smembers(fleet.QUEUES_KEY))}
+    queues.add_metric([protocol.QUEUE_SANDBOXES], sum(bus.llen(name) for name in of_needs))
+    queues.add_metric([protocol.QUEUE_WEB], bus.llen(protocol.QUEUE_WEB))
     yield queues
     yield from of_hosts(agent_client.living_hosts())
     yield from of_synthetic(synthetic.last())

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from labs import events, sessions, tasks
+from labs import events, sessions, tasks, timers
 from labs.models import Event, TaskResult, Terminal
 from runtime_agent import protocol
 from tests.web.test_sessions import tell
@@ -98,5 +98,8 @@ def test_a_sandbox_of_a_session_cancelled_in_the_queue_is_removed(session, asked
 def test_those_behind_move_up(session, bob, lesson, told):
     behind = sessions.start(bob, lesson)
     told.clear()
+    timers.watch()
+    assert told == [], "nobody has left the queue"
     tell(session, "stage", 1, stage="placed")
+    timers.watch()
     assert (behind.id, {"type": "stage", "stage": "", "position": 1}) in told

@@ -7,7 +7,7 @@ import pytest
 from labs import sessions, tasks, timers
 from labs.models import LabSession
 from labs.sight import counters, synthetic
-from runtime_agent import protocol
+from runtime_agent import fleet, protocol
 from tests.web.test_sessions import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,10 +61,12 @@ def test_a_refused_event_and_the_timers_are_seen(client):
 
 def test_hosts_and_queues_are_in_it(client, hosts):
     counters.bus().lpush(protocol.QUEUE_SANDBOXES, "one", "two")
+    counters.bus().sadd(fleet.QUEUES_KEY, fleet.queue_of(["nested"]))
+    counters.bus().lpush(fleet.queue_of(["nested"]), "three")
     found = scrape(client)
     assert found["bulkhead_hosts"] == 1
     assert found['bulkhead_host_capacity{host="h1"}'] == 6
-    assert found['bulkhead_queue_length{queue="sandboxes"}'] == 2
+    assert found['bulkhead_queue_length{queue="sandboxes"}'] == 3
 
 
 def test_no_redis_is_a_figure_and_not_an_error(client, settings, alice):
