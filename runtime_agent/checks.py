@@ -211,7 +211,7 @@ class Checker:
                 self.commanded.discard(session_id)
                 try:
                     self.look_now(session_id, after_command)
-                except OSError:
+                except Exception:  # what one sandbox's oddity breaks must not end the checks of all the others
                     log.exception("check failed session_id=%s", session_id)
                 finally:
                     self.schedule.done(session_id)

@@ -113,13 +113,13 @@ def test_limits_use_and_memory_kills(make, shell):
     shell(box, f"head -c 200M /dev/zero | tail >/dev/null\n{QUIET}setsid timeout 100 sh -c 'while :; do :; done' &")
 
     def groups():
-        """The two outer ones, once the loop has been stopped: on a busy machine it takes a while to want more than its share."""
-        found = xray.collect(box, {"cgroups"})["cgroups"][:2]
+        """All of them, once the loop has been stopped: on a busy machine it takes a while to want more than its share."""
+        found = xray.collect(box, {"cgroups"})["cgroups"]
         return found if found[0]["cpu"]["throttled_seconds"] > 0 else None
-    around, root = wait_until(groups, 60, "the loop to be stopped")
+    around, root, *others = wait_until(groups, 60, "the loop to be stopped")
     assert (around["path"], around["role"], root["path"]) == ("/..", "limits", "/")
     assert (around["memory"]["limit_bytes"], around["cpu"]["limit_cpus"], around["pids"]["limit"]) == (64 << 20, 0.1, 100)
-    assert around["memory"]["oom_kills"] + root["memory"]["oom_kills"] == box.oom_kills() >= 1
+    assert sum(group["memory"]["oom_kills"] for group in (around, root, *others)) == box.oom_kills() >= 1
     assert around["cpu"]["throttled_periods"] > 0
     assert around["cpu"]["throttled_seconds"] > 0
     assert around["memory"]["usage_bytes"] > 0
