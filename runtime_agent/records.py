@@ -8,6 +8,7 @@ sandbox without a record is an orphan, and the reaper takes it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -19,6 +20,7 @@ from runtime_agent import protocol
 
 SITE = "site"
 TOMBSTONE_SECONDS = 24 * 3600
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -58,9 +60,13 @@ class Records:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def find(self, session_id: str) -> Record | None:
+        """None also for a file that a power cut tore: that happens only to a start that has just begun."""
         try:
             return Record(**json.loads((self._directory(session_id) / "session.json").read_text()))
         except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError:
+            log.error("torn record, taken for none session_id=%s", session_id)
             return None
 
     def all(self) -> Iterator[Record]:

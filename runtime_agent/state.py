@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +19,17 @@ from typing import Any
 
 FILE = "state.json"
 LOCK = "state.lock"
+log = logging.getLogger(__name__)
 
 
 def load(directory: Path) -> dict[str, Any] | None:
-    """The state of the sandbox in ``directory``; None if it has none (never made, or deleted)."""
+    """The state of the sandbox in ``directory``; None if it has none (never made, deleted, or torn by a power cut)."""
     try:
         return json.loads((directory / FILE).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        log.error("torn state, taken for none: %s", directory)
         return None
 
 

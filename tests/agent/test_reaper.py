@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runtime_agent import reaper
+from runtime_agent import reaper, state
 from runtime_agent.records import TOMBSTONE_SECONDS, Record
 from tests.agent.labs import publish
 from tests.agent.machine_room import ALICE, BOB, hall, told
@@ -85,3 +85,15 @@ def test_tombstones_go_when_no_message_can_be_older(scene):
     assert sessions.records.ended_generation(BOB) == 4
     reaper.reap(sessions, machinery=room, now=time.time() + TOMBSTONE_SECONDS + 1)
     assert sessions.records.ended_generation(BOB) == -1
+
+
+def test_files_that_a_power_cut_tore_are_taken_for_none(scene, tmp_path):
+    sessions, room = scene
+    leave_behind(sessions, BOB, age_seconds=60)
+    home = sessions.records.sandboxes_dir / BOB
+    (home / "session.json").write_text("")
+    os.utime(home, (time.time() - 60,) * 2)
+    assert reaper.reap(sessions, machinery=room) == [BOB]
+    assert not home.exists()
+    (tmp_path / state.FILE).write_text("{")
+    assert state.load(tmp_path) is None
