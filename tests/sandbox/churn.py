@@ -38,6 +38,8 @@ DESCRIPTOR_SLACK = 6
 """Connections to Redis that Celery opens when it needs them."""
 TIDY_SECONDS = 200.0
 """The agent's reaper comes each minute, kombu looks at what was not acknowledged in each hundredth second."""
+FOR_EVER = -1
+"""ttl(key) of one that does not expire. What ends by itself, such as a claim after a day, is no leak."""
 UNACKNOWLEDGED = "unacked_index"
 """kombu's sorted set of messages that were fetched and not acknowledged."""
 OWN_NAME = re.compile(r"^/proc/\d+/root|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=-)[0-9a-f]{12}$")
@@ -139,7 +141,7 @@ class Churn:
         del found["descriptors"]
         found["files"] = sorted(OWN_NAME.sub("*", path) for path in found["files"])
         with redis.Redis.from_url(self.site.settings.redis_url) as bus:
-            keys = sorted(key.decode() for key in bus.scan_iter())
+            keys = sorted(key.decode() for key in bus.scan_iter() if bus.ttl(key) == FOR_EVER)
         return {**{name: len(value) if name in NUMBERS_ONLY else value for name, value in found.items()}, "Redis keys": keys}
 
 
