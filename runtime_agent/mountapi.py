@@ -1,8 +1,8 @@
 """The kernel's mount interface through ctypes: what util-linux 2.38 can't do (idmapped layers) or does slowly.
 
 Every function is one step with the kernel's own meaning and raises OSError with the step's name. Constants are
-from linux/mount.h, linux/openat2.h, linux/fs.h and linux/loop.h; the numbers of these system calls are the same on every
-architecture.
+from linux/mount.h, linux/openat2.h, linux/fs.h, linux/prctl.h and linux/loop.h; the numbers of these system calls are
+the same on every architecture.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import re
+import signal
 import stat
 import struct
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ MNT_DETACH = 2
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE, LO_FLAGS_AUTOCLEAR = 0x4C82, 0x4C0A, 4
 LOOP_MAJOR = 7
+PR_SET_PDEATHSIG = 1
 FITHAW = 0xC0045878
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -109,28 +111,30 @@ def user_namespace(base: int, size: int) -> int:
     """A descriptor of a new user namespace that maps 0..size to base..base+size. Close it.
 
     A child makes the namespace and dies; the descriptor keeps it. The mapping is written by us, because the
-    child has lost the right to map more than itself.
+    child has lost the right to map more than itself. The child is told by a byte that it may end, not by a closed pipe:
+    children of other threads that were forked meanwhile hold that pipe open too, and would wait for one another.
     """
     told_parent, tell_parent = os.pipe()
     told_child, tell_child = os.pipe()
     child = os.fork()
     if child == 0:  # only raw calls from here: another thread may have held any lock at the fork
         status = _libc.unshare(CLONE_NEWUSER)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.write(tell_parent, b"!" if status else b".")
-        os.close(tell_child)
         os.read(told_child, 1)
         os._exit(0)
+    os.close(tell_parent)
     try:
-        os.close(told_child)
         if os.read(told_parent, 1) != b".":
             raise OSError(1, "user namespaces are off on this host", "unshare")
         for name in ("uid_map", "gid_map"):
             Path(f"/proc/{child}/{name}").write_text(f"0 {base} {size}\n")
         return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
-        for descriptor in (tell_child, told_parent, tell_parent):
-            os.close(descriptor)
+        os.write(tell_child, b".")
         os.waitpid(child, 0)
+        for descriptor in (told_parent, told_child, tell_child):
+            os.close(descriptor)
 
 
 def idmapped_clone(path: Path, namespace: int) -> int:
