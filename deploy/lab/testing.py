@@ -7,10 +7,12 @@ import re
 import secrets
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from deploy.lab import images, overview, packages, postgres, programs, services
 from deploy.lab.places import Places, SetupError, find, is_root
@@ -19,6 +21,9 @@ from deploy.lab.up import check_and_prepare
 UNUSED_PORT = 0
 BY_HAND = ("systemd",)
 """Stages that run only when they are named: they take longer than all others have."""
+STAGE_SECONDS = 1800.0
+"""After that a stage hangs. A single test has a limit of its own (pyproject.toml), which says where it hangs."""
+DRAIN_SECONDS = 5.0
 COUNTS = re.compile(r"(\d+) (passed|failed|error|errors|skipped)")
 
 
@@ -66,7 +71,7 @@ def report(results: list[tuple[str, int, float]], counted: dict[str, int]) -> in
 
 def stages(places: Places, rest: list[str]) -> list[Stage]:
     def pytest(folder: str, *arguments: str) -> Callable[[], tuple[int, str]]:
-        return lambda: python(places, "-m", "pytest", *arguments, *folder.split(), *rest)
+        return lambda: python(places, "-m", "pytest", *arguments, *folder.split(), *rest, limit=STAGE_SECONDS)
 
     return [
         Stage("unit", pytest("tests/web tests/agent tests/docs tests/deploy", "-n", "auto", "--dist", "loadfile")),
@@ -84,28 +89,41 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
 def boot(places: Places, rest: list[str]) -> tuple[int, str]:
     """The units on a machine of their own, which boots twice."""
     packages.install(packages.BOOT)
-    return python(places, "-m", "pytest", "tests/boot", "-p", "no:django", *rest)
+    return python(places, "-m", "pytest", "tests/boot", "-p", "no:django", "--timeout=0", *rest)
 
 
 def on_postgres(places: Places, arguments: list[str]) -> tuple[int, str]:
     """The site's tests once more, on a PostgreSQL that lives as long as they do."""
     with postgres.running() as url:
         return python(places, "-m", "pytest", "tests/web", "tests/deploy/test_restore.py", *arguments,
-                      environment={**test_environment(places), "BULKHEAD_DATABASE_URL": url})
+                      environment={**test_environment(places), "BULKHEAD_DATABASE_URL": url}, limit=STAGE_SECONDS)
 
 
-def python(places: Places, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run Python in the project, print what it prints as it comes, and return (status, output)."""
-    command = [str(places.python), *arguments]
-    child = subprocess.Popen(command, cwd=places.project, env=environment or test_environment(places),
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             errors="replace")
+def python(places: Places, *arguments: str, environment: dict[str, str] | None = None,
+           limit: float | None = None) -> tuple[int, str]:
+    """Run Python in the project, print what it prints as it comes, and return (status, output). It is killed after
+    ``limit`` seconds; what it has left behind may still hold its output open, and is not waited for."""
+    child = subprocess.Popen([str(places.python), *arguments], cwd=places.project,
+                             env=environment or test_environment(places), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     child.stdin.close()
-    lines = []
-    for line in child.stdout:
+    lines: list[str] = []
+    printer = threading.Thread(target=_print_lines, args=(child.stdout, lines), daemon=True)
+    printer.start()
+    try:
+        status = child.wait(limit)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        status = child.wait() or 1
+        print(f"stopped: not over after {limit:.0f} s", flush=True)
+    printer.join(DRAIN_SECONDS)
+    return status, "".join(lines)
+
+
+def _print_lines(source: TextIO, lines: list[str]) -> None:
+    for line in source:
         print(line, end="", flush=True)
         lines.append(line)
-    return child.wait(), "".join(lines)
 
 
 def test_environment(places: Places) -> dict[str, str]:

@@ -21,7 +21,7 @@ export CI=1 BULKHEAD_REQUIRE_SANDBOX=1 PYTHONDONTWRITEBYTECODE=1 TMPDIR=/var/tmp
 export BULKHEAD_STATE_DIR=/{state} BULKHEAD_TEST_PATIENCE={patience}
 lane() {{
     number=$1; shift
-    {{ /{state}/venv/bin/python -m pytest -p no:django -vv --tb=short --durations=5 "$@"; echo $? > /run/lane-$number; }} 2>&1 |
+    {{ /{state}/venv/bin/python -m pytest -p no:django --timeout=0 -vv --tb=short --durations=5 "$@"; echo $? > /run/lane-$number; }} 2>&1 |
         sed -u "s/^/$number| /"
 }}
 {lanes}
