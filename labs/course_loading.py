@@ -48,6 +48,7 @@ def load(course: loader.Course, position: int) -> int:
             _load_lesson(module_row, lesson, lesson_position)
             count += 1
         _drop_others(module_row, {lesson.slug for lesson in module.lessons} | set(module.broken))
+    link_neighbours(row)
     return count
 
 
@@ -61,6 +62,18 @@ def link_terms(course: loader.Course) -> None:
         lesson.document["cards"] = [term.to_json() for term in cards]
         for term in own:
             known.setdefault(term.slug, term)
+
+
+def link_neighbours(course: Course) -> None:
+    """Write into each lesson's document which ones come before and after it, so that its page looks at no other."""
+    every = list(Lesson.objects.filter(module__course=course).select_related("module__course"))
+    for before, lesson, after in zip([None, *every], every, [*every[1:], None], strict=False):
+        lesson.document["neighbours"] = {"previous": _link_to(before), "next": _link_to(after)}
+    Lesson.objects.bulk_update(every, ["document"])
+
+
+def _link_to(lesson: Lesson | None) -> dict[str, str] | None:
+    return {"title": lesson.title, "url": lesson.get_absolute_url()} if lesson else None
 
 
 def _load_lesson(module: Module, lesson: loader.Lesson, position: int) -> None:

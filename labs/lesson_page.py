@@ -5,7 +5,7 @@ Pure assembly over rows that were fetched at once; a page costs the same few que
 
 from __future__ import annotations
 
-import copy
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,14 +13,28 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, marking, notices, numbers, reading, rewinding, sessions, widgets
+from labs import agent_client, lesson_rows, marking, notices, numbers, reading, rewinding, sessions, widgets
 from labs.limit_sliders import limit_sliders
-from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement, ReadingMark, TaskResult
+from labs.models import LabSession, Measurement
 from runtime_agent import protocol
 
+Address = tuple[str, str, str]
+"""The slugs of course, module and lesson."""
 Block = dict[str, Any]
+UNTOUCHED = {"state": "open", "why": "", "saw": "", "passed": False}
+UNANSWERED = {"given": None, "correct": False}
 HOPELESS = frozenset({"unknown-image", "unknown-profile", "bad-limit"})
 """Reasons that lie in the lab itself: trying again meets the same one."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the blocks of a page are shown with."""
+
+    reader: Reader
+    tasks: dict[str, dict[str, Any]]
+    facts: dict[str, str]
+    errors: dict[str, str]
 
 
 def stage_labels() -> dict[str, str]:
@@ -33,23 +47,14 @@ def stage_labels() -> dict[str, str]:
 class Reader:
     """Everything one user has done in one lesson."""
 
-    def __init__(self, user: Any, lesson: Lesson):
-        self.lesson, self.is_known = lesson, user.is_authenticated
-        mine = {"user": user, "lesson": lesson}
-        self.results = self._by(TaskResult, "task", mine)
-        self.hints = self._by(HintTaken, "hint", mine)
-        self.answers = self._by(Answer, "block", mine)
-        self.measured = self._by(Measurement, "block", mine)
-        self.read = self._by(ReadingMark, "step", mine)
-        self.session = (LabSession.objects.filter(**mine).prefetch_related("terminals").first()
-                        if self.is_known else None)
-
-    def _by(self, model: Any, key: str, mine: dict[str, Any]) -> dict[str, Any]:
-        return {getattr(row, key): row for row in model.objects.filter(**mine)} if self.is_known else {}
+    def __init__(self, user: Any, address: Address):
+        self.is_known = user.is_authenticated
+        self.lesson, self.session = lesson_rows.open_lesson(user, *address)
+        self.marks = lesson_rows.marks(user, self.lesson)
 
     @cached_property
     def _class(self) -> dict[str, list[float]]:
-        """What everybody measured in this lesson, by block."""
+        """What everybody measured in this lesson, by block; asked only for somebody who measured, too."""
         values: dict[str, list[float]] = {}
         for block, value in Measurement.objects.filter(lesson=self.lesson).values_list("block", "value"):
             values.setdefault(block, []).append(value)
@@ -62,50 +67,37 @@ class Reader:
         return [self._task(task) for task in (self.lesson.lab or {}).get("tasks", [])]
 
     def _task(self, task: dict[str, Any]) -> dict[str, Any]:
-        found = self.results.get(task["id"])
-        return {"id": task["id"], "title": task["title"], "step": task["step"], "points": task["points"],
-                "state": found.state if found else "open", "why": found.why if found else "",
-                "saw": found.saw if found else "", "passed": bool(found and found.passed_at)}
+        found = self.marks.tasks.get(task["id"], UNTOUCHED)
+        return {"id": task["id"], "title": task["title"], "step": task["step"], "points": task["points"], **found}
 
 
-def context(user: Any, lesson: Lesson, errors: dict[str, str] | None = None) -> dict[str, Any]:
-    """The whole context of labs/lesson.html. ``errors`` are sentences by block id, about what was just sent."""
-    reader = Reader(user, lesson)
-    tasks = reader.tasks()
+def context(user: Any, address: Address, errors: dict[str, str] | None = None) -> dict[str, Any]:
+    """The whole context of labs/lesson.html. ``errors`` are sentences by block id, about what was just sent.
+    Raises Http404 if there is no such lesson."""
+    reader = Reader(user, address)
+    lesson, tasks = reader.lesson, reader.tasks()
     module = lesson.module
     hosts = agent_client.living_hosts() if lesson.lab else {}
     if hosts and may_start(reader):
         agent_client.note_opened(lesson.lab_digest)
-    previous, following = neighbours(lesson)
+    neighbours = lesson.document.get("neighbours", {})
     return {
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
         "document": document(reader, tasks, hosts, errors or {}), "session": session_facts(reader.session),
         "machines": list((reader.session or lesson).lab["machines"]) if lesson.lab else [],
         "previews": (reader.session or lesson).lab.get("previews", []) if lesson.lab else [],
-        "terminals": list(reader.session.terminals.all()) if reader.session else [],
+        "terminals": reader.marks.terminals,
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
-        "reading": {"read": len(reader.read), "total": len(reading.sections(lesson))},
-        "previous_lesson": previous, "next_lesson": following, "worker_available": bool(hosts),
-        "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session), "reasons": {name: item.sentence for name, item in protocol.REASONS.items()},
-        "session_create_url": reverse("session-create", args=address(lesson))}
+        "reading": {"read": len(reader.marks.read), "total": len(reading.sections(lesson))},
+        "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts),
+        "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session),
+        "session_create_url": reverse("session-create", args=address)}
 
 
 def may_start(reader: Reader) -> bool:
     """Could this reader's next click start a new sandbox?"""
     return reader.is_known and not (reader.session and (reader.session.is_active or sessions.can_resume(reader.session)))
-
-
-def address(lesson: Lesson) -> tuple[str, str, str]:
-    return lesson.module.course.slug, lesson.module.slug, lesson.slug
-
-
-def neighbours(lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
-    """The lessons before and after this one in its course."""
-    every = list(Lesson.objects.filter(module__course=lesson.module.course).select_related("module__course")
-                 .only("slug", "title", "module__slug", "module__title", "module__course__slug"))  # not every lesson's text
-    at = every.index(lesson)
-    return (every[at - 1] if at else None), (every[at + 1] if at + 1 < len(every) else None)
 
 
 # --- the session ------------------------------------------------------------------------------------------
@@ -139,21 +131,20 @@ def stages(session: LabSession | None) -> list[dict[str, str]]:
 
 
 def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any], errors: dict[str, str]) -> dict[str, Any]:
-    """A copy of the lesson's document in which every block knows its state."""
-    shown = copy.deepcopy(reader.lesson.document)
-    by_id = {task["id"]: task for task in tasks}
-    facts = reader_facts(reader.session, hosts)
-    for step in shown.get("steps", []):
-        own = [task for task in tasks if task["step"] == step["id"]]
-        passed = sum(task["passed"] for task in own)
-        step["can_start_over"] = rewinding.can_start_over(reader.session, step["id"])
-        step["why_not"] = rewinding.why_not(reader.session, step["id"])
-        step["is_read"] = step["id"] in reader.read
-        step["done"] = "all" if own and passed == len(own) else "some" if passed else "none"
-        for block in step["blocks"]:
-            _merge(block, reader, by_id, facts, errors)
-        _offer_hints([block for block in step["blocks"] if block["kind"] == "hint"])
-    return shown
+    """The lesson's document in which every block knows its state: new objects wherever it differs from the shared one."""
+    known = Known(reader, {task["id"]: task for task in tasks}, reader_facts(reader.session, hosts), errors)
+    return {**reader.lesson.document,
+            "steps": [_step(step, known, [task for task in tasks if task["step"] == step["id"]])
+                      for step in reader.lesson.document.get("steps", [])]}
+
+
+def _step(step: dict[str, Any], known: Known, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    session, passed = known.reader.session, sum(task["passed"] for task in tasks)
+    blocks = [_merged(block, known) for block in step["blocks"]]
+    _offer_hints([block for block in blocks if block["kind"] == "hint"])
+    return {**step, "blocks": blocks, "can_start_over": rewinding.can_start_over(session, step["id"]),
+            "why_not": rewinding.why_not(session, step["id"]), "is_read": step["id"] in known.reader.marks.read,
+            "done": "all" if tasks and passed == len(tasks) else "some" if passed else "none"}
 
 
 def _offer_hints(hints: list[Block]) -> None:
@@ -170,43 +161,42 @@ def reader_facts(session: LabSession | None, hosts: dict[str, Any]) -> dict[str,
     return {name: str(known[name]) for name in ("cgroup", "runtime") if name in known}
 
 
-def _merge(block: Block, reader: Reader, tasks: dict[str, Any], facts: dict[str, str], errors: dict[str, str]) -> None:
-    kind = block["kind"]
-    if kind == "task":
-        block["state"] = tasks.get(block["task"], {})
-    elif kind == "hint":
-        block["state"] = {"taken": block["id"] in reader.hints}
-    elif kind == "predict":
-        found = reader.answers.get(block["id"])
-        block["state"] = {"given": found.given if found else None, "correct": bool(found and found.correct)}
-        block["answer_text"] = block.get("answer") if block.get("kind_of") != "choice" else ""
-    elif kind == "measure":
-        found = reader.measured.get(block["id"])
-        block["state"] = {"value": found.value if found else None, "error": errors.get(block["id"], ""),
-                          "class": numbers.beside(found.value, reader.class_values(block["id"])) if found else None}
-    elif kind == "widget":
-        found = reader.measured.get(block["source"])
-        block["state"] = widgets.shown(block["name"], found.value if found else None)
-    elif kind == "quiz":
-        _merge_quiz(block, reader.answers.get(block["id"]))
-    elif kind == "when":
-        wanted = block["condition"]
-        block["state"] = {"holds": not facts or all(facts.get(name, value) == value for name, value in wanted.items())}
-        for inner in block["blocks"]:
-            _merge(inner, reader, tasks, facts, errors)
+def _merged(block: Block, known: Known) -> Block:
+    marks = known.reader.marks
+    match block["kind"]:
+        case "task":
+            return {**block, "state": known.tasks.get(block["task"], {})}
+        case "hint":
+            return {**block, "state": {"taken": block["id"] in marks.hints}}
+        case "predict":
+            return {**block, "state": marks.answers.get(block["id"], UNANSWERED),
+                    "answer_text": block.get("answer") if block.get("kind_of") != "choice" else ""}
+        case "measure":
+            value = marks.measured.get(block["id"])
+            beside = None if value is None else numbers.beside(value, known.reader.class_values(block["id"]))
+            return {**block, "state": {"value": value, "error": known.errors.get(block["id"], ""), "class": beside}}
+        case "widget":
+            return {**block, "state": widgets.shown(block["name"], marks.measured.get(block["source"]))}
+        case "quiz":
+            found = marks.answers.get(block["id"])
+            return {**block, "state": {"answered": bool(found)},
+                    "questions": [_question(question, found) for question in block["questions"]]}
+        case "when":
+            holds = not known.facts or all(known.facts.get(name, value) == value for name, value in block["condition"].items())
+            return {**block, "state": {"holds": holds}, "blocks": [_merged(inner, known) for inner in block["blocks"]]}
+    return block
 
 
-def _merge_quiz(block: Block, found: Answer | None) -> None:
+def _question(question: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
     """Before an answer the page must not give the right ones away."""
-    given = found.given if found else {}
-    block["state"] = {"answered": bool(found)}
-    for question in block["questions"]:
-        answer = given.get(question["id"])
-        question["given"] = answer if isinstance(answer, str) else None
-        question["correct"] = marking.is_right(question, answer) if found else None
-        if question["kind"] == "order":
-            question["options"] = marking.shuffled(question)
-        for option in question.get("options", []):
-            chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
-            option["chosen"] = bool(found) and chosen
-            option["place"] = answer.get(option["id"]) if isinstance(answer, dict) else None
+    answer = found["given"].get(question["id"]) if found else None
+    options = marking.shuffled(question) if question["kind"] == "order" else question.get("options", [])
+    return {**question, "given": answer if isinstance(answer, str) else None,
+            "correct": marking.is_right(question, answer) if found else None,
+            "options": [_option(option, answer, bool(found)) for option in options]}
+
+
+def _option(option: dict[str, Any], answer: Any, is_answered: bool) -> dict[str, Any]:
+    chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
+    return {**option, "chosen": is_answered and chosen,
+            "place": answer.get(option["id"]) if isinstance(answer, dict) else None}

@@ -66,5 +66,9 @@ class Lesson(models.Model):
         """What other lessons call it: "lesson 1.4"."""
         return f"{self.module.position + 1}.{self.position + 1}"
 
+    @property
+    def address(self) -> tuple[str, str, str]:
+        return self.module.course.slug, self.module.slug, self.slug
+
     def get_absolute_url(self) -> str:
-        return reverse("lesson", args=(self.module.course.slug, self.module.slug, self.slug))
+        return reverse("lesson", args=self.address)

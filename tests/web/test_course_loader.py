@@ -190,6 +190,27 @@ def test_a_lesson_with_an_error_keeps_its_former_version_and_the_rest_loads(cour
 
 
 @pytest.mark.django_db
+def test_each_lesson_s_page_leads_to_its_neighbours_as_they_are_now(client, course, lesson, settings, tmp_path):
+    settings.CONTENT_DIRS, settings.PUBLISHED_DIR = [course.parent], tmp_path / "published"
+    second = course / "02-more" / "01-second"
+    second.mkdir(parents=True)
+    (course / "02-more" / "module.yaml").write_text("title: Second module\n")
+
+    def links(title: str) -> dict[str, str | None]:
+        html = client.get(Lesson.objects.get(title=title).get_absolute_url()).content.decode()
+        end = html.partition('<nav class="lesson-end"')[2].partition("</nav>")[0]
+        return {name: name in end for name in ("A lesson", "Another", "Third", "To the course")}
+    (second / "lesson.md").write_text(LESSON.replace("A lesson", "Another").partition(":::task")[0])
+    assert course_loading.load_all() == (2, [])
+    assert links("A lesson") == {"A lesson": False, "Another": True, "Third": False, "To the course": False}
+    assert links("Another") == {"A lesson": True, "Another": False, "Third": False, "To the course": True}
+    (second / "lesson.md").write_text(LESSON.replace("A lesson", "Third").partition(":::task")[0])
+    (lesson / "lesson.md").write_text(LESSON.replace(":::hint", ":::hnit"))  # stays as it was, and leads to the new title
+    course_loading.load_all()
+    assert links("A lesson") == {"A lesson": False, "Another": False, "Third": True, "To the course": False}
+
+
+@pytest.mark.django_db
 def test_a_lesson_that_is_gone_goes(course, lesson, settings, tmp_path):
     settings.CONTENT_DIRS, settings.PUBLISHED_DIR = [course.parent], tmp_path / "published"
     course_loading.load_all()

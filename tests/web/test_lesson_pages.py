@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from labs import agent_client, marking, sessions
-from labs.models import Answer, HintTaken, LabSession, Measurement
+from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from runtime_agent import protocol
 from tests.web.test_sessions import tell
 
@@ -159,11 +159,61 @@ def test_a_failed_start_says_why_and_offers_another(as_alice, alice, lesson, ask
     assert "setup.sh: status 1" not in html, "the detail is the operator's"
 
 
-def test_a_page_costs_the_same_queries_however_much_was_done(as_alice, lesson, hosts, django_assert_max_num_queries):
+SESSION_AND_USER, LESSON_AND_MARKS = 2, 2
+
+
+def test_a_page_costs_two_queries_however_much_was_done(as_alice, lesson, hosts, django_assert_num_queries):
+    with django_assert_num_queries(SESSION_AND_USER + LESSON_AND_MARKS):
+        page(as_alice, lesson)
     send(as_alice, lesson, "hints/one-1")
     send(as_alice, lesson, "answers/guess", answer="1")
-    with django_assert_max_num_queries(14):
+    send(as_alice, lesson, "answers/q", one="o1")
+    send(as_alice, lesson, "reading", step="one")
+    with django_assert_num_queries(SESSION_AND_USER + LESSON_AND_MARKS):
         page(as_alice, lesson)
+
+
+def test_a_running_sandbox_and_a_number_cost_one_more_each(as_alice, alice, lesson, asked, django_assert_num_queries):
+    """Is its host silent, and what did the others measure?"""
+    session = sessions.start(alice, lesson)
+    LabSession.objects.update(state="ready", host="h1")
+    session.terminals.create(number=1, machine="box", title="outside", state="open")
+    with django_assert_num_queries(SESSION_AND_USER + LESSON_AND_MARKS + 1):
+        assert 'data-terminal="1" data-title="outside" data-machine="box" data-term-state="open"' in page(as_alice, lesson)
+    send(as_alice, lesson, "measurements/boot", value="3")
+    with django_assert_num_queries(SESSION_AND_USER + LESSON_AND_MARKS + 2):
+        page(as_alice, lesson)
+
+
+def test_who_is_signed_out_costs_the_lesson_alone(client, lesson, hosts, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        page(client, lesson)
+
+
+def test_the_page_knows_the_last_of_one_s_own_sessions(as_alice, alice, bob, lesson, asked):
+    first = sessions.start(alice, lesson)
+    first.terminals.create(number=1, machine="box", title="of-the-first", state="open")
+    LabSession.objects.update(state="ended", host="h1")
+    second = sessions.start(alice, lesson)
+    for number in (2, 1):
+        second.terminals.create(number=number, machine="box", title=f"new-{number}", state="open")
+    strange = sessions.start(bob, lesson)
+    strange.terminals.create(number=1, machine="box", title="of-bob", state="open")
+    LabSession.objects.filter(pk__in=(second.pk, strange.pk)).update(state="ready", host="h1")
+    html = page(as_alice, lesson)
+    assert f'data-session="{second.id}"' in html
+    assert html.index('data-title="new-1"') < html.index('data-title="new-2"')
+    assert not any(other in html for other in ("of-the-first", "of-bob", str(first.id), str(strange.id)))
+
+
+def test_another_text_is_another_page_at_once(as_alice, lesson, hosts):
+    """What is remembered of a text is found by the text, so no other process has to be told."""
+    assert "Words to read." in page(as_alice, lesson)
+    Lesson.objects.update(document={"steps": [{"id": "one", "title": "One", "blocks": [
+        {"kind": "html", "html": "<p>Other words.</p>"}]}]})
+    html = page(as_alice, lesson)
+    assert "Other words." in html
+    assert "Words to read." not in html
 
 
 def test_lines_to_be_ordered_are_never_shown_in_the_right_order():

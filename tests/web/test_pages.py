@@ -20,7 +20,7 @@ def hinted(lesson):
 
 
 def offered(user, lesson):
-    hints = lesson_page.context(user, lesson)["document"]["steps"][0]["blocks"]
+    hints = lesson_page.context(user, lesson.address)["document"]["steps"][0]["blocks"]
     return [block["id"] for block in hints if block["state"]["is_offered"] and not block["state"]["taken"]]
 
 
