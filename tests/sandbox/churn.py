@@ -40,6 +40,8 @@ TIDY_SECONDS = 200.0
 """The agent's reaper comes each minute, kombu looks at what was not acknowledged in each hundredth second."""
 FOR_EVER = -1
 """ttl(key) of one that does not expire. What ends by itself, such as a claim after a day, is no leak."""
+TO_THE_SITE = "web"
+"""The queue that this process reads: whether a heartbeat lies in it is a matter of the moment."""
 UNACKNOWLEDGED = "unacked_index"
 """kombu's sorted set of messages that were fetched and not acknowledged."""
 OWN_NAME = re.compile(r"^/proc/\d+/root|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=-)[0-9a-f]{12}$")
@@ -142,6 +144,7 @@ class Churn:
         found["files"] = sorted(OWN_NAME.sub("*", path) for path in found["files"])
         with redis.Redis.from_url(self.site.settings.redis_url) as bus:
             keys = sorted(key.decode() for key in bus.scan_iter() if bus.ttl(key) == FOR_EVER)
+        keys = [key for key in keys if key != TO_THE_SITE]
         return {**{name: len(value) if name in NUMBERS_ONLY else value for name, value in found.items()}, "Redis keys": keys}
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from runtime_agent import mountapi, slots
 from runtime_agent.bundle import IDS_PER_SANDBOX
 
 pytestmark = pytest.mark.sandbox
+PROJECT = Path(__file__).resolve().parent.parent.parent
 AT_ONCE, EACH = 6, 150
 
 
@@ -38,7 +40,8 @@ def make_many() -> int:
 def test_threads_that_make_namespaces_at_once_do_not_wait_for_one_another():
     """In a process of its own, which can be ended: a deadlock of threads can't."""
     line = "from tests.sandbox import test_user_namespace as test; print(test.make_many())"
-    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", line], cwd=PROJECT, capture_output=True, text=True, timeout=120,
+                          check=False)
     assert done.stdout.strip() == str(AT_ONCE * EACH), done.stderr
 
 
