@@ -10,6 +10,7 @@ import random
 import secrets
 from collections import Counter
 from datetime import datetime, timedelta
+from operator import itemgetter
 from string import ascii_lowercase
 from typing import Any
 
@@ -56,8 +57,9 @@ def _mixed(question: Question, name: str, chance: random.Random) -> Question:
     options = [{"html": option["html"], "correct": option["correct"], "feedback_html": option["feedback_html"],
                 "place": place} for place, option in enumerate(question["options"], 1)]
     chance.shuffle(options)
-    if [option["place"] for option in options] == list(range(1, len(options) + 1)):
-        options = [*options[1:], *options[:1]]
+    if question["kind"] == "order":  # choices stay as they fall: one that is never first would be known by its place
+        while len(options) > 1 and all(option["place"] == at for at, option in enumerate(options, 1)):
+            chance.shuffle(options)
     options = [{"id": letter, **option} for letter, option in zip(ascii_lowercase, options, strict=False)]
     return {**question, "id": name, "source": question["id"], "options": options}
 
@@ -133,10 +135,7 @@ def _given(post: Any, question: Question) -> Any:
 
 
 def is_right(question: Question, answer: Any) -> bool:
-    if question["kind"] != "order":
-        return marking.is_right(question, answer)
-    return isinstance(answer, dict) and {option["id"]: str(option["place"]) for option in question["options"]} == {
-        letter: place.lstrip("0") for letter, place in answer.items()}
+    return marking.is_right({**question, "options": sorted(question["options"], key=itemgetter("place"))}, answer)
 
 
 def is_answered(question: Question, answer: Any) -> bool:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, lesson_rows, marking, notices, numbers, reading, rewinding, sessions, widgets
+from labs import agent_client, lesson_rows, marking, notices, numbers, options, reading, rewinding, sessions, widgets
 from labs.limit_sliders import limit_sliders
 from labs.models import LabSession, Measurement
 from runtime_agent import protocol
@@ -36,6 +36,9 @@ class Known:
     facts: dict[str, str]
     errors: dict[str, str]
 
+    def key_of(self, block: str, question: str = "") -> bytes:
+        return options.key_of(self.reader.user, self.reader.lesson, block, question)
+
 
 def stage_labels() -> dict[str, str]:
     """What each stage of a start is called on the page."""
@@ -48,7 +51,7 @@ class Reader:
     """Everything one user has done in one lesson."""
 
     def __init__(self, user: Any, address: Address):
-        self.is_known = user.is_authenticated
+        self.user, self.is_known = user, user.is_authenticated
         self.lesson, self.session = lesson_rows.open_lesson(user, *address)
         self.marks = lesson_rows.marks(user, self.lesson)
 
@@ -169,7 +172,8 @@ def _merged(block: Block, known: Known) -> Block:
         case "hint":
             return {**block, "state": {"taken": block["id"] in marks.hints}}
         case "predict":
-            return {**block, "state": marks.answers.get(block["id"], UNANSWERED),
+            state = marks.answers.get(block["id"], UNANSWERED)
+            return {**block, "state": state, "options": _veiled(block, state["given"], known.key_of(block["id"])),
                     "answer_text": block.get("answer") if block.get("kind_of") != "choice" else ""}
         case "measure":
             value = marks.measured.get(block["id"])
@@ -180,23 +184,25 @@ def _merged(block: Block, known: Known) -> Block:
         case "quiz":
             found = marks.answers.get(block["id"])
             return {**block, "state": {"answered": bool(found)},
-                    "questions": [_question(question, found) for question in block["questions"]]}
+                    "questions": [_question(question, found, known.key_of(block["id"], question["id"]))
+                                  for question in block["questions"]]}
         case "when":
             holds = not known.facts or all(known.facts.get(name, value) == value for name, value in block["condition"].items())
             return {**block, "state": {"holds": holds}, "blocks": [_merged(inner, known) for inner in block["blocks"]]}
     return block
 
 
-def _question(question: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
+def _question(question: dict[str, Any], found: dict[str, Any] | None, key: bytes) -> dict[str, Any]:
     """Before an answer the page must not give the right ones away."""
     answer = found["given"].get(question["id"]) if found else None
-    options = marking.shuffled(question) if question["kind"] == "order" else question.get("options", [])
     return {**question, "given": answer if isinstance(answer, str) else None,
-            "correct": marking.is_right(question, answer) if found else None,
-            "options": [_option(option, answer, bool(found)) for option in options]}
+            "correct": marking.is_right(question, answer) if found else None, "options": _veiled(question, answer, key)}
 
 
-def _option(option: dict[str, Any], answer: Any, is_answered: bool) -> dict[str, Any]:
-    chosen = option["id"] in answer if isinstance(answer, list) else option["id"] == answer
-    return {**option, "chosen": is_answered and chosen,
-            "place": answer.get(option["id"]) if isinstance(answer, dict) else None}
+def _veiled(asked: dict[str, Any], answer: Any, key: bytes) -> list[dict[str, Any]]:
+    """The options with the answer in them, in the order and under the names that the page carries."""
+    names = options.names(asked["options"], key)
+    return [{**option, "id": names[option["id"]],
+             "chosen": option["id"] in answer if isinstance(answer, list) else option["id"] == answer,
+             "place": answer.get(option["id"]) if isinstance(answer, dict) else None}
+            for option in options.mixed(asked["options"], key, asked["kind"] == "order")]

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import agent_client, lesson_page, marking, sessions
+from labs import agent_client, lesson_page, marking, options, sessions
 from labs import reading as reading_marks
 from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
@@ -89,16 +89,23 @@ def answer(request: HttpRequest, course: str, module: str, lesson: str, block: s
     found = find(course, module, lesson)
     asked = block_of(found, block, "predict", "quiz")
     if asked["kind"] == "predict":
-        given = storable(request.POST.get("answer", "")[:MAX_ANSWER_CHARS])
+        given = storable(_predicted(request, found, asked))
         if given:
             Answer.objects.get_or_create(user=request.user, lesson=found, block=block, defaults={
                 "kind": "predict", "given": given, "correct": is_predicted(asked, given)})
     else:
-        given_all = {question["id"]: storable(_given(request, question)) for question in asked["questions"]}
+        given_all = {question["id"]: storable(_given(request, found, block, question)) for question in asked["questions"]}
         right = all(marking.is_right(question, given_all[question["id"]]) for question in asked["questions"])
         Answer.objects.update_or_create(user=request.user, lesson=found, block=block, defaults={
             "kind": "quiz", "given": given_all, "correct": right})
     return redirect(f"{found.get_absolute_url()}#{asked['kind']}-{block}")
+
+
+def _predicted(request: HttpRequest, lesson: Lesson, asked: dict[str, Any]) -> str:
+    given = request.POST.get("answer", "")[:MAX_ANSWER_CHARS]
+    if asked["kind_of"] != "choice":
+        return given
+    return options.ids(asked["options"], options.key_of(request.user, lesson, asked["id"])).get(given, "")
 
 
 def is_predicted(asked: dict[str, Any], given: str) -> bool:
@@ -106,13 +113,16 @@ def is_predicted(asked: dict[str, Any], given: str) -> bool:
     return marking.is_right({"kind": kind, "answer": asked["answer"], "tolerance": asked.get("tolerance")}, given)
 
 
-def _given(request: HttpRequest, question: dict[str, Any]) -> Any:
-    name = question["id"]
-    if question["kind"] == "multiple":
-        return request.POST.getlist(name)
-    if question["kind"] == "order":
-        return {option["id"]: request.POST.get(f"{name}.{option['id']}", "")[:4] for option in question["options"]}
-    return request.POST.get(name, "")[:MAX_ANSWER_CHARS]
+def _given(request: HttpRequest, lesson: Lesson, block: str, question: dict[str, Any]) -> Any:
+    """The answer with the options' own ids for the names that the page has for them."""
+    field, kind = question["id"], question["kind"]
+    ids = options.ids(question["options"], options.key_of(request.user, lesson, block, field))
+    if kind == "multiple":
+        return [ids[name] for name in request.POST.getlist(field) if name in ids]
+    if kind == "order":
+        return {option: request.POST.get(f"{field}.{name}", "").strip()[:4] for name, option in ids.items()}
+    given = request.POST.get(field, "")[:MAX_ANSWER_CHARS]
+    return ids.get(given, "") if kind == "single" else given
 
 
 @require_POST

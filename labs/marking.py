@@ -1,18 +1,10 @@
-"""Whether an answer is right, and in which order lines to be put in order are shown."""
+"""Whether an answer is right."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 Question = dict[str, Any]
-
-
-def shuffled(question: Question) -> list[dict[str, Any]]:
-    """The lines to be put in order, in an order that is the same at every look and never the right one."""
-    right = question["options"]
-    mixed = sorted(right, key=lambda option: hashlib.sha256(f"{question['id']}{option['id']}".encode()).digest())
-    return mixed if mixed != right else [*mixed[1:], mixed[0]]
 
 
 def is_right(question: Question, answer: Any) -> bool:
@@ -22,8 +14,9 @@ def is_right(question: Question, answer: Any) -> bool:
         right = {option["id"] for option in question["options"] if option["correct"]}
         return {answer} == right if isinstance(answer, str) else set(answer or []) == right
     if kind == "order":
-        return isinstance(answer, dict) and [option["id"] for option in question["options"]] == sorted(
-            answer, key=lambda option: str(answer[option]).zfill(4))
+        right = {option["id"]: str(place) for place, option in enumerate(question["options"], 1)}
+        return isinstance(answer, dict) and right == {
+            option: str(place).strip().lstrip("0") for option, place in answer.items()}
     if kind == "number":
         return _is_near(answer, question.get("answer"), question.get("tolerance") or 0)
     return str(answer or "").strip().casefold() == str(question.get("answer", "")).strip().casefold()

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from labs import marking
+from labs import options
 from labs.models import Course, Lesson
 
 TO_GLOSSARY = re.compile(r'<a class="defined"[^>]*>(.*?)</a>', re.DOTALL)
@@ -42,7 +42,7 @@ def _bundle(course_pk: int, versions: tuple[tuple[int, str], ...]) -> bytes:
             _add(archive, entry["page"], render_to_string("labs/offline/lesson.html", {
                 "course": course, **entry, "previous": entries[at - 1] if at else None,
                 "following": entries[at + 1] if at + 1 < len(entries) else None,
-                "steps": steps_of(entry["lesson"].document)}))
+                "steps": steps_of(entry["lesson"])}))
         for path in _style_files():
             _add(archive, path.relative_to(settings.BASE_DIR / "static" / "dist").as_posix(), path.read_bytes())
     return body.getvalue()
@@ -52,26 +52,28 @@ def page_name(number: int, lesson: Lesson) -> str:
     return f"{number:02d}-{lesson.slug}.html"
 
 
-def steps_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The document with its links to the glossary taken out: there is none here."""
-    return [{**step, "blocks": [_plain(block) for block in step["blocks"]]} for step in document["steps"]]
+def steps_of(lesson: Lesson) -> list[dict[str, Any]]:
+    """The document without its links to the glossary, as there is none here, and with its options mixed."""
+    return [{**step, "blocks": [_plain(lesson, block) for block in step["blocks"]]} for step in lesson.document["steps"]]
 
 
-def _plain(block: dict[str, Any]) -> dict[str, Any]:
+def _plain(lesson: Lesson, block: dict[str, Any]) -> dict[str, Any]:
     if block["kind"] == "html":
         return {**block, "html": TO_GLOSSARY.sub(r"\1", block["html"])}
     if block["kind"] == "when":
-        return {**block, "blocks": [_plain(inner) for inner in block["blocks"]]}
+        return {**block, "blocks": [_plain(lesson, inner) for inner in block["blocks"]]}
     if block["kind"] == "predict" and block["kind_of"] == "choice":
-        return {**block, "answer": next(option["html"] for option in block["options"] if option["id"] == block["answer"])}
+        right = next(option["html"] for option in block["options"] if option["id"] == block["answer"])
+        return {**block, "answer": right, "options": _mixed(lesson, block["id"], block)}
     if block["kind"] == "quiz":
-        return {**block, "questions": [_unsorted(question) for question in block["questions"]]}
+        return {**block, "questions": [{**question, "shown": _mixed(lesson, f"{block['id']}/{question['id']}", question)}
+                                       for question in block["questions"]]}
     return block
 
 
-def _unsorted(question: dict[str, Any]) -> dict[str, Any]:
-    """Lines to be put in order are shown in another one: ``shown``."""
-    return {**question, "shown": marking.shuffled(question)} if question["kind"] == "order" else question
+def _mixed(lesson: Lesson, name: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """As everybody gets them who has this file: it has no reader."""
+    return options.mixed(asked["options"], options.key(f"offline/{lesson.pk}/{name}"), asked["kind"] == "order")
 
 
 def _style_files() -> list[Path]:

@@ -14,6 +14,7 @@ PLACE = re.compile(r"(?P<place>\d+)\. (?P<text>.+)$")
 ANSWER = re.compile(r"= (?P<answer>.+?)(?: \+- (?P<tolerance>[\d.]+))?$")
 QUOTE = re.compile(r"\s*> ?(?P<text>.*)$")
 Block = dict[str, Any]
+LEAST_LINES = 3
 
 
 class ContainerError(ValueError):
@@ -110,6 +111,8 @@ def question(name: str, lines: list[str], at: int) -> Block:
     if any(option["place"] for option in options):
         if not feedback and not any(option["feedback_html"] for option in options):
             raise ContainerError("this question needs feedback in lines that begin with >", at)
+        if len(options) < LEAST_LINES:
+            raise ContainerError("put at least three lines in order: two are shown the wrong way round, which tells all", at)
         return {**block, "kind": "order"}
     right = sum(option["correct"] for option in options)
     if len(options) < 2 or not right:
