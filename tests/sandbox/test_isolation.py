@@ -57,9 +57,10 @@ def test_a_terminal_that_is_hung_up_ends_with_what_ran_in_it(make, shell, agent)
     box = make()
     terminal = spawn.open_terminal(agent, box, 1, 24, 80)
     _type(terminal, b"sleep 4321\n", b"sleep 4321")
+    wait_until(lambda: "sleep 4321" in shell(box, "ps -eo args").output, 10, "its job")
     assert spawn.hang_up(box, 1)
     wait_until(lambda: not terminal.is_alive(), 10, "the terminal's end")
-    wait_until(lambda: "4321" not in shell(box, "ps -eo args").output, 10, "the end of its job")
+    wait_until(lambda: "sleep 4321" not in shell(box, "ps -eo args").output, 10, "the end of its job")
     assert not spawn.hang_up(box, 1)
 
 
