@@ -8,6 +8,7 @@ import os
 from celery import Celery, signals
 
 from labsite import logs
+from runtime_agent import intake
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labsite.settings")
 
@@ -18,3 +19,13 @@ signals.setup_logging.connect(lambda **_: None, weak=False)  # Django's stays, o
 signals.task_prerun.connect(logs.bind_task, weak=False)
 signals.task_postrun.connect(logs.unbind_task, weak=False)
 app.autodiscover_tasks(["labs"])
+
+
+@app.on_after_configure.connect
+def take_only_what_can_be_worked(sender: Celery, **_: object) -> None:
+    intake.guard(sender, _count)
+
+
+def _count(reason: str) -> None:
+    from labs.sight import counters  # it reads Django's settings, which may import this module
+    counters.add(counters.MESSAGES_REFUSED, reason)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from celery import Celery
 from kombu import Queue
 
-from runtime_agent import protocol
+from runtime_agent import intake, metrics, protocol
 from runtime_agent.settings import Settings
 
 VISIBILITY_SECONDS = 120
@@ -42,6 +42,7 @@ def make_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False, worker_send_task_events=False,
         broker_connection_retry_on_startup=True, broker_connection_max_retries=None,
         broker_connection_timeout=3, broker_transport_options=transport(settings.host), task_publish_retry=False)
+    intake.guard(app, lambda reason: metrics.REFUSED.labels(reason).inc())
     return app
 
 

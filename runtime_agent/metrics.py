@@ -20,7 +20,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from runtime_agent import protocol
+from runtime_agent import intake, protocol
 
 CREATE_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 MAX_REMEMBERED = 1000
@@ -29,11 +29,14 @@ log = logging.getLogger(__name__)
 
 EVENTS = Counter("bulkhead_agent_events_total", "What happened to sandboxes, as told to the site", ["kind"])
 FAILURES = Counter("bulkhead_agent_failures_total", "Sandboxes that failed, by the reason that the student reads", ["reason"])
+REFUSED = Counter("bulkhead_agent_messages_refused_total", "Messages in this host's queues that nobody could work", ["reason"])
 CREATE_SECONDS = Histogram("bulkhead_agent_create_seconds", "From taking the request to the usable sandbox", buckets=CREATE_BUCKETS)
 for _kind in sorted(protocol.EVENT_KINDS):
     EVENTS.labels(_kind)
 for _reason in protocol.REASONS:
     FAILURES.labels(_reason)
+for _reason in intake.REASONS:
+    REFUSED.labels(_reason)
 _begun: dict[str, float] = {}
 
 

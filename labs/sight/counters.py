@@ -12,17 +12,19 @@ import time
 import redis
 from django.conf import settings
 
-from runtime_agent import protocol
+from runtime_agent import intake, protocol
 
 KEY = "bulkhead:counters"
 FAILURES = "bulkhead_session_failures_total"
 EVENTS_REFUSED = "bulkhead_events_refused_total"
+MESSAGES_REFUSED = "bulkhead_messages_refused_total"
 WALKS = "bulkhead_synthetic_walks_total"
 START_SECONDS = "bulkhead_session_start_seconds"
 TIMERS_AT = "bulkhead_timers_last_run_timestamp_seconds"
 LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     FAILURES: ("reason", tuple(protocol.REASONS)),
     EVENTS_REFUSED: ("reason", ("bad-event", "bad-id", "bad-payload", "unknown-kind", "other")),
+    MESSAGES_REFUSED: ("reason", intake.REASONS),
     WALKS: ("result", ("passed", "failed")),
 }
 """The label of each counter and all values it can have; what is not among them is counted as the last."""

@@ -24,6 +24,7 @@ State = LabSession.State
 HELP = {
     counters.FAILURES: "Sandboxes that did not start or were lost, by the reason that the student read",
     counters.EVENTS_REFUSED: "Messages of worker hosts that broke the protocol",
+    counters.MESSAGES_REFUSED: "Messages in the site's queue that nobody could work",
     counters.WALKS: "Walks of the synthetic student",
 }
 HOST_GAUGES = {"capacity": ("bulkhead_host_capacity", "Sandboxes that the host carries at most"),

@@ -43,7 +43,8 @@ def test_the_agent_never_knows_the_site(path):
 @pytest.mark.parametrize("path", sources(*WEB), ids=name)
 def test_the_site_knows_the_agent_by_its_protocol_its_bus_and_the_words_of_its_facts_only(path):
     agent = {found for found in imports(path) if found.partition(".")[0] == "runtime_agent"}
-    assert {found for found in agent if not found.startswith(("runtime_agent.protocol", "runtime_agent.bus.", "runtime_agent.facts", "runtime_agent.fleet"))} == set()
+    assert {found for found in agent if not found.startswith(("runtime_agent.protocol", "runtime_agent.bus.", "runtime_agent.facts", "runtime_agent.fleet",
+                                                              "runtime_agent.intake"))} == set()
 
 
 @pytest.mark.parametrize("path", [PROJECT / "runtime_agent" / "protocol.py", PROJECT / "runtime_agent" / "facts.py",
@@ -56,6 +57,7 @@ def test_protocol_facts_and_command_need_the_standard_library_only(path):
 
 def test_the_bus_that_both_sides_share_knows_neither():
     assert tops(PROJECT / "runtime_agent" / "bus.py") - set(sys.stdlib_module_names) == {"hiredis"}
+    assert tops(PROJECT / "runtime_agent" / "intake.py") - set(sys.stdlib_module_names) == {"kombu"}
 
 
 @pytest.mark.parametrize("path", sources("labs/course"), ids=name)
