@@ -128,7 +128,8 @@ def ask_facts(session: LabSession, expression: str) -> Any:
             while (left := deadline - time.monotonic()) > 0:
                 message = answers.get_message(timeout=left)
                 if message and message["type"] == "subscribe":
-                    bus.publish(protocol.facts_wish_channel(str(session.id)), protocol.FACTS_ASK + f"{name} {expression}".encode())
+                    bus.publish(protocol.facts_wish_channel(str(session.id)),
+                                protocol.FACTS_ASK + f"{name} {expression}".encode())
                 elif message and message["type"] == "message":
                     return json.loads(message["data"])["value"]
     except redis.RedisError:

@@ -38,7 +38,8 @@ def _lesson(lesson: Lesson, passed: int, marks: dict[str, datetime]) -> dict[str
 
 
 def where_to_continue(user: Any, lessons: list[dict[str, Any]]) -> dict[str, Any]:
-    """The unfinished lesson last read or worked in, at its next section; else the first unfinished one; empty when all is done."""
+    """The unfinished lesson last read or worked in, at its next section; else the first unfinished one; empty
+    when all is done."""
     last = last_lesson(user, lessons)
     unfinished = [lesson for lesson in lessons if not lesson["is_done"]]
     found = next((lesson for lesson in unfinished if lesson["id"] == last), None) or next(iter(unfinished), None)

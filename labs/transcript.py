@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 TOKEN = re.compile(
     r"\x1b\](?P<osc>[^\x07\x1b]*)(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"
-    r"|\x1b\[(?P<arguments>[0-?]*)[ -/]*(?P<csi>[@-~])|\x1b[ -/]*(?P<esc>[0-~])|(?P<text>[^\x00-\x1f\x7f]+)|(?P<control>[\x00-\x1f\x7f])")
+    r"|\x1b\[(?P<arguments>[0-?]*)[ -/]*(?P<csi>[@-~])|\x1b[ -/]*(?P<esc>[0-~])"
+    r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<control>[\x00-\x1f\x7f])")
 CUT = re.compile(r"\x1b(?:[\]PX^_][^\x07\x1b]*|\[[0-?]*[ -/]*|[ -/]*)\Z")
 """A sequence whose rest is in the next event."""
 MAX_CUT_CHARS = 4096

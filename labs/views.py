@@ -18,7 +18,8 @@ def course_home(request: HttpRequest) -> HttpResponse:
     modules = progress.of(request.user, modules_of(course))
     lessons = [lesson for module in modules for lesson in module["lessons"]]
     return render(request, "labs/home.html", {
-        "course": course, "modules": modules, **progress.where_to_continue(request.user, lessons), **about_certificate(request.user, course),
+        "course": course, "modules": modules, **progress.where_to_continue(request.user, lessons),
+        **about_certificate(request.user, course),
         "progress": {"passed": sum(lesson["passed"] for lesson in lessons),
                      "total": sum(lesson["total"] for lesson in lessons)}})
 
@@ -32,7 +33,8 @@ def about_certificate(user: Any, course: Course | None) -> dict[str, Any]:
 
 
 def modules_of(course: Course | None) -> list[Module]:
-    return list(Module.objects.filter(course=course).select_related("course").prefetch_related("lessons__module__course")) if course else []
+    found = Module.objects.filter(course=course).select_related("course").prefetch_related("lessons__module__course")
+    return list(found) if course else []
 
 
 @login_required
@@ -42,7 +44,8 @@ def me_progress(request: HttpRequest) -> HttpResponse:
     running = (LabSession.objects.filter(user=request.user, state__in=(*LabSession.ACTIVE, LabSession.State.ENDING))
                .select_related("lesson__module__course"))
     return render(request, "labs/progress.html", {
-        "course": course, "modules": modules, **about_certificate(request.user, course), "running": running, "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
+        "course": course, "modules": modules, **about_certificate(request.user, course), "running": running,
+        "kept": kept.of(request.user), "kept_limit_bytes": kept.limit_bytes()})
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

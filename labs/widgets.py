@@ -1,4 +1,5 @@
-"""The numbers of the two things to play with in lessons, as they stand before anybody has played: without scripts these are shown.
+"""The numbers of the two things to play with in lessons, as they stand before anybody has played: without scripts
+these are shown.
 
 ``static/src/js/widgets`` computes the same in the browser; ``tests/golden/widgets.json`` holds both to the same answers.
 """

@@ -2,9 +2,9 @@
 
 A check is a question to the kernel's facts (``questions``), or a script of the lab bundle, run inside the sandbox from
 the read-only mount ``/.bulkhead`` by the static shell that lies there, so that whatever a student does to the image's
-own shell, libraries or PATH, the answer is still ours. ``check_session`` is one look at one session and returns the news; ``Checker`` decides when
-to look: shortly after a command ended in one of its terminals (the bridge sends the session id as a datagram),
-when the site asks, and on a slow timer for what happens without a command.
+own shell, libraries or PATH, the answer is still ours. ``check_session`` is one look at one session and returns
+the news; ``Checker`` decides when to look: shortly after a command ended in one of its terminals (the bridge sends the
+session id as a datagram), when the site asks, and on a slow timer for what happens without a command.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
           launcher: Launcher, bundle_dir: Path | None = None, nice: int = 0) -> Started:
     """Run conmon for container ``name`` with its files in ``directory``; return when the runtime has finished.
 
-    ``arguments`` choose exec instead of create; conmon and all it starts run at ``nice``. Raises AgentError("start-failed") with the runtime's own words.
+    ``arguments`` choose exec instead of create; conmon and all it starts run at ``nice``. Raises
+    AgentError("start-failed") with the runtime's own words.
     """
     sockets = run_dir(settings) / "conmon"
     exits = directory / "exit"
@@ -111,7 +112,8 @@ def start(settings: Settings, name: str, directory: Path, arguments: Sequence[st
         leftover.unlink(missing_ok=True)
     link = f"{LINK}{secrets.token_hex(6)}"
     command = ["conmon", "--api-version", "1", "-c", name, "-n", name, "-u", link, "-r", _program(settings),
-               "-b", str(bundle_dir or directory), "-p", str(directory / "pid"), "--conmon-pidfile", str(directory / "conmon.pid"),
+               "-b", str(bundle_dir or directory), "-p", str(directory / "pid"),
+               "--conmon-pidfile", str(directory / "conmon.pid"),
                "--socket-dir-path", str(sockets), "--exit-dir", str(exits), "--no-sync-log",
                "-l", f"k8s-file:{directory / 'log'}", "--log-size-max", str(LOG_BYTES)]
     for option in _runtime_options(settings):

@@ -103,7 +103,8 @@ class Control:
         """This host's line in the table of hosts."""
         return {"capacity": self.settings.capacity, "used": self.capacity.used(),
                 "images": images.installed(self.settings), "image_states": image_progress.states(self.settings),
-                "kernel": os.uname().release, "warm": self.pool.count(), "labels": self.settings.labels, "is_open": self.placement.is_open,
+                "kernel": os.uname().release, "warm": self.pool.count(), "labels": self.settings.labels,
+                "is_open": self.placement.is_open,
                 "wish": self.placement.wish.get("generation", -1), "version": fleet.VERSION,
                 "load": os.getloadavg()[0], "cores": os.cpu_count() or 1, "memory": memory_bytes(),
                 **({"catalog": self.library.describe()} if self.library else {}), **self.facts}

@@ -85,7 +85,7 @@ class Apt:
 
     def _configuration(self) -> str:
         """Nothing of the host's apt.conf but how it reaches its sources."""
-        acquire = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+        acquire = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
         return acquire + "\n".join((
             f'Dir "{self.root}";', 'Dir::Etc::main "/dev/null"; Dir::Etc::parts "/dev/null";',
             'Dir::Etc::sourcelist "/dev/null";', f'Dir::Etc::sourceparts "{self.cache}/sources/{self.suite}";',
@@ -156,7 +156,7 @@ class Apt:
                 "SOURCE_DATE_EPOCH": str(EPOCH)}
 
     def _output(self, *command: str) -> str:
-        done = subprocess.run(command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,  # noqa: S603
+        done = subprocess.run(command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", check=False)
         if done.returncode:
             raise ImageError(" | ".join(done.stderr.strip().splitlines()[-3:]))
@@ -168,7 +168,7 @@ class Apt:
 
 def run(command: tuple[str, ...] | list[str], say: Say, environment: dict[str, str], folder: Path | None = None) -> None:
     """Run a command and hand on its lines. Raises ImageError with its last words."""
-    child = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, text=True,  # noqa: S603
+    child = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
     last: list[str] = []
     for line in _lines(child):

@@ -54,7 +54,7 @@ def settle(source: Source) -> None:
     image have the size that a copy will have. Raises Skipped."""
     command = ["nice", "-n", "10", "ionice", "-c", "3", "sync", "-f", str(source.mount)]
     try:
-        subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, env=PATH, check=False,  # noqa: S603
+        subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, env=PATH, check=False,
                        timeout=COPY_SECONDS)
     except subprocess.TimeoutExpired:
         raise Skipped("failed", f"{source.mount} did not settle within {COPY_SECONDS:g} s") from None
@@ -65,7 +65,7 @@ def freeze_and_copy(source: Source, target: Path) -> None:
     is_small = allocated(source.image) <= MAX_COPY_BYTES
     command = ["/bin/sh", "-c", FREEZE_AND_COPY, "point", str(source.mount), str(source.image), str(target),
                "copy" if is_small else "reflink"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True, env=PATH, start_new_session=True, cwd="/")
     try:
         output, _ = child.communicate(timeout=COPY_SECONDS)
@@ -86,11 +86,11 @@ def copy_back(source: Path, target: Path) -> None:
     """A copy that was checked: a disk copied while it was mounted is marked so, and has lost track of open files that
     were deleted. e2fsck(8): up to 2 means that nothing is left to repair."""
     command = ["cp", "--preserve=xattr", "--reflink=auto", "--sparse=auto", "--", str(source), str(target)]
-    copied = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH,  # noqa: S603
+    copied = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH,
                             check=False)
     if copied.returncode:
         raise OSError(copied.stderr.strip())
-    checked = subprocess.run(["e2fsck", "-fy", str(target)], stdin=subprocess.PIPE, capture_output=True,  # noqa: S603, S607
+    checked = subprocess.run(["e2fsck", "-fy", str(target)], stdin=subprocess.PIPE, capture_output=True,
                              text=True, env=PATH, check=False)
     if checked.returncode > 2:
         raise OSError(f"e2fsck: {checked.stdout.strip()[-300:]}")

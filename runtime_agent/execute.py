@@ -56,7 +56,7 @@ def run_process(settings: Settings, name: str, process: dict[str, Any], director
     specification.write_text(json.dumps(process | {"terminal": False}))
     command = [*conmon.runtime_command(settings), "exec", "--pid-file", str(pid_file),
                "--process", str(specification), name]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # noqa: S603
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True, cwd="/")
     conversation = _Conversation(child, stdin.encode() if isinstance(stdin, str) else stdin or b"", max_output)
     try:

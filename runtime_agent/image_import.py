@@ -129,7 +129,7 @@ def adopt_tree(settings: Settings, name: str, folder: Path, progress: image_buil
     """Make a copy of a root tree the current version of image ``name``."""
     with image_build.lock(settings), image_progress.Report(settings, name, progress) as report, \
             image_build.staged(settings, f"{name}/new") as building:
-        subprocess.run(["/bin/cp", "-a", "--reflink=auto", str(folder), str(building / "rootfs")], check=True)  # noqa: S603
+        subprocess.run(["/bin/cp", "-a", "--reflink=auto", str(folder), str(building / "rootfs")], check=True)
         _make_usable(building / "rootfs")
         reference = f"{name}/{tree.digest(building / 'rootfs')[:16]}"
         image_build.finish(settings, reference, [], building, report)

@@ -131,8 +131,8 @@ def _ask(url: str, action: str, key: Ed25519PrivateKey, message: dict[str, Any])
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise JoinError(f"{url} shows a certificate that this machine does not trust: {reason.verify_message}. Its "
                             "plain http:// address is as safe here: the token proves both sides") from None
-        raise JoinError(f"{url} does not answer as a Bulkhead site ({reason}): is the address right, and can this machine reach it?"
-                        ) from None
+        raise JoinError(f"{url} does not answer as a Bulkhead site ({reason}): is the address right, and can "
+                        "this machine reach it?") from None
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> str:

@@ -1,7 +1,7 @@
 """This host in Prometheus' words, on loopback only: BULKHEAD_METRICS_PORT turns it on.
 
-``/metrics``, ``/healthz`` (the process lives) and ``/readyz`` (it takes work and has room on its disk). The control process serves
-it; labels are closed sets, and nothing here names a session.
+``/metrics``, ``/healthz`` (the process lives) and ``/readyz`` (it takes work and has room on its disk). The control process
+serves it; labels are closed sets, and nothing here names a session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 EVENTS = Counter("bulkhead_agent_events_total", "What happened to sandboxes, as told to the site", ["kind"])
 FAILURES = Counter("bulkhead_agent_failures_total", "Sandboxes that failed, by the reason that the student reads", ["reason"])
 REFUSED = Counter("bulkhead_agent_messages_refused_total", "Messages in this host's queues that nobody could work", ["reason"])
-CREATE_SECONDS = Histogram("bulkhead_agent_create_seconds", "From taking the request to the usable sandbox", buckets=CREATE_BUCKETS)
+CREATE_SECONDS = Histogram("bulkhead_agent_create_seconds", "From taking the request to the usable sandbox",
+                           buckets=CREATE_BUCKETS)
 for _kind in sorted(protocol.EVENT_KINDS):
     EVENTS.labels(_kind)
 for _reason in protocol.REASONS:

@@ -408,5 +408,6 @@ def decode_tunnel(frame: bytes) -> tuple[Tunnel, int, int, tuple[int, ...], byte
     if len(body) > layout.size + most and most:
         raise ProtocolError("too-large", f"{kind.name} carries at most {most} bytes")
     if len(body) <= layout.size if most else len(body) != layout.size:
-        raise ProtocolError("wrong-length", f"{kind.name} has {layout.size} bytes, and data {'is missing' if most else 'behind it'}")
+        what = "is missing" if most else "behind it"
+        raise ProtocolError("wrong-length", f"{kind.name} has {layout.size} bytes, and data {what}")
     return kind, site, stream, layout.unpack_from(body), body[layout.size:]

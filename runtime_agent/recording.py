@@ -98,7 +98,8 @@ class Recorder:
         self.path, self.ring, self.opened_at = path, ring, opened_at
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.offset, self.bytes = ring.recorded >> SIZE_BITS, ring.recorded & ((1 << SIZE_BITS) - 1)
-        os.ftruncate(self.file, min(self.bytes, os.fstat(self.file).st_size))  # what was written and not counted comes again from the ring
+        # What was written and not counted comes again from the ring.
+        os.ftruncate(self.file, min(self.bytes, os.fstat(self.file).st_size))
         self.size, self.budget, self.skipped = size, float(BURST_BYTES), 0
         self.filled_at = self.last = time.time()
         self.due: list[tuple[float, int, tuple[int, int] | None]] = []

@@ -8,9 +8,9 @@ because FIONREAD had promised as much and the kernel finishes a read that has be
 a read of n < 16 bytes the output equals the pattern once in 256**n times, and then those bytes are lost.
 
 Layout: 64-bit words in the machine's order (the file never leaves it; one word is one store, so a kill can't tear
-it): magic, epoch, head, intent (head + 1, or 0), count, pattern (2 words), recorded (recording.py's), then CLIENTS pairs (client, received);
-at DATA_AT the bytes. READ_BYTES more than a ring are kept, so that a read begun and lost spoils nothing that can
-still be asked for.
+it): magic, epoch, head, intent (head + 1, or 0), count, pattern (2 words), recorded (recording.py's), then CLIENTS
+pairs (client, received); at DATA_AT the bytes. READ_BYTES more than a ring are kept, so that a read begun
+and lost spoils nothing that can still be asked for.
 """
 
 from __future__ import annotations

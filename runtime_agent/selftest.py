@@ -81,7 +81,8 @@ def choose_standard(settings: Settings) -> Settings:
     if settings.standard_runtime:
         outcome = remembered(replace(settings, runtime=settings.standard_runtime))
         if not outcome.holds:
-            log.error("BULKHEAD_STANDARD_RUNTIME=%s does not hold and is not used: %s", outcome.runtime, "; ".join(outcome.faults))
+            log.error("BULKHEAD_STANDARD_RUNTIME=%s does not hold and is not used: %s", outcome.runtime,
+                      "; ".join(outcome.faults))
             return replace(settings, standard_runtime="")
     return settings
 
@@ -162,7 +163,8 @@ def judge(output: str, is_gvisor: bool = False) -> list[str]:
         faults.append(f"its root is the host's root (uid_map: {said.get('mapped', 'no answer')})")
     if not said.get("first", "").startswith("/.bulkhead/bin/init"):
         faults.append(f"its first process is not our init ({said.get('first', 'no answer')})")
-    if extra := set(said.get("nodes", "").split()) & {"kvm", "sda", *([] if is_gvisor else ["fuse"]), "vda", "mem", "kmsg", "loop-control"}:
+    forbidden = {"kvm", "sda", "vda", "mem", "kmsg", "loop-control", *([] if is_gvisor else ["fuse"])}
+    if extra := set(said.get("nodes", "").split()) & forbidden:
         faults.append(f"it has devices of the host: {' '.join(sorted(extra))}")
     return faults
 

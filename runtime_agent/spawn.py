@@ -48,7 +48,7 @@ def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int 
 def start_container(settings: Settings, name: str) -> None:
     """Let PID 1 of a created container run. Raises AgentError("start-failed"); the caller deletes."""
     command = [*conmon.runtime_command(settings), "start", name]
-    done = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
+    done = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=conmon.START_SECONDS, check=False)
     if done.returncode:
         raise AgentError("start-failed", done.stdout[-500:].decode(errors="replace").strip())
@@ -57,7 +57,7 @@ def start_container(settings: Settings, name: str) -> None:
 def delete_container(settings: Settings, name: str) -> None:
     """Kill and forget the container, whatever is left of it. Repeats safely."""
     command = [*conmon.runtime_command(settings), "delete", "--force", name]
-    subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # noqa: S603
+    subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                    timeout=conmon.START_SECONDS, check=False)
 
 
@@ -76,8 +76,8 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
             if terminal.is_alive():
                 return terminal
         process = bundle.process(spec, SHELL, spec.user, {}, True)
-        terminal = _spawn(conmon.as_made(settings, current), sandbox.container, spec.machine, Path(sandbox.dir) / "terminals" / str(number), process,
-                          protocol.clamp_size(rows, cols))
+        terminal = _spawn(conmon.as_made(settings, current), sandbox.container, spec.machine,
+                          Path(sandbox.dir) / "terminals" / str(number), process, protocol.clamp_size(rows, cols))
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)
     return terminal

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.lab import backups, host, images, install, overview, services, supervisor, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
-STAGES = ("unit", "postgres", "frontend", "lint", "sandbox", "faults", "cgroup2", "labs", "browser", *testing.BY_HAND)
+STAGES = ("unit", "postgres", "frontend", "code", "lint", "sandbox", "faults", "cgroup2", "labs", "browser", *testing.BY_HAND)
 
 
 def main(argv: list[str]) -> int:
@@ -67,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
     check = add("check", "solve labs in real sandboxes as a person would (needs root)", run_check)
     check.add_argument("paths", nargs="*", help="lessons or courses; default: all of labs/content")
     lint = add("lint", "read lessons and labs; file and line of each finding", run_lint)
-    lint.add_argument("--claims", action="store_true", help="list each claim with the lessons and tasks that make it good; 1 if one has none")
+    lint.add_argument("--claims", action="store_true", 
+                      help="list each claim with the lessons and tasks that make it good; 1 if one has none")
     lint.add_argument("paths", nargs="*")
     add("overview", "write docs/course.md: every lesson, claim and image, with what was measured here last",
         lambda a: overview.write(testing.prepared()))
@@ -86,7 +87,8 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     fuzz = add("fuzz", "malformed frames and interleavings of a terminal, many more than the tests try",
                lambda a: testing.fuzz(testing.prepared(), a.cases, a.rest))
-    fuzz.add_argument("cases", nargs="?", type=int, default=100_000, help="frames for each decoder; a hundredth of it interleavings")
+    fuzz.add_argument("cases", nargs="?", type=int, default=100_000,
+                      help="frames for each decoder; a hundredth of it interleavings")
     fuzz.add_argument("rest", nargs="*", help="further arguments for pytest, after --")
     manage = add("manage", "run manage.py of the installed site", run_manage)
     manage.add_argument("rest", nargs=argparse.REMAINDER)

@@ -113,8 +113,8 @@ class LabFile:
         movable = node.texts("student")
         for name in set(movable) - set(MOVABLE):
             node.get("student").complain("form", f"{name!r} can't be moved by students, only {', '.join(MOVABLE)} can")
-        return {**({"student": movable} if movable else {}), "minutes": int(node.number("minutes", 60, 1, 480)), "extend": int(node.number("extend", 30, 0, 240)),
-                "idle": int(node.number("idle", 20, 1, 480))}
+        return {**({"student": movable} if movable else {}), "minutes": int(node.number("minutes", 60, 1, 480)),
+                "extend": int(node.number("extend", 30, 0, 240)), "idle": int(node.number("idle", 20, 1, 480))}
 
     def _scripts(self, key: str, machines: dict[str, Any]) -> dict[str, str]:
         """machine -> file, of ``setup`` or ``resume``."""

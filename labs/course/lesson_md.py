@@ -163,7 +163,8 @@ class LessonFile:
             elif flag == "interrupt":
                 interrupt = True
             elif flag != "copy":
-                self.findings.add(line, "code", f"{flag!r} is no flag of a code block.{nearest(flag, ('run', 'copy', 'interrupt'))}")
+                meant = nearest(flag, ("run", "copy", "interrupt"))
+                self.findings.add(line, "code", f"{flag!r} is no flag of a code block.{meant}")
         return {"kind": "code", "html": html.code(text, language), "lang": language, "run": run, "interrupt": interrupt,
                 "copy": True, "text": text}
 

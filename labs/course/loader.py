@@ -129,7 +129,8 @@ def load_lesson(folder: Path, course: str, claims: list[str] | None,
     if (folder / "lab.yaml").is_file():
         file = LabFile(folder)
         lab = file.document()
-        findings = [*findings, *file.findings, *shared_checks.findings_of_lesson(folder), *(_cross_check(text, file, lab) if lab else [])]
+        findings = [*findings, *file.findings, *shared_checks.findings_of_lesson(folder),
+                    *(_cross_check(text, file, lab) if lab else [])]
         if len(lab.get("machines", {})) > 1:
             _name_machines([parsed.document, parsed.solutions], next(iter(lab["machines"])))
         lab = {"format": 1, "course": course, "lesson": slug_of(folder), **lab, "solutions": parsed.solutions,

@@ -40,7 +40,8 @@ def without_measures(text: str) -> str:
 
 
 def _lessons(course: Course, seconds: Mapping[str, float], old: Mapping[str, str]) -> str:
-    lines = [f"## {course.title}", "", "| lesson | title | minutes | tasks | claims | images | check, s |", "|---|---|---|---|---|---|---|"]
+    lines = [f"## {course.title}", "",
+             "| lesson | title | minutes | tasks | claims | images | check, s |", "|---|---|---|---|---|---|---|"]
     for number, lesson in numbered(course):
         took = f"{seconds[lesson.slug]:.0f}" if lesson.slug in seconds else old.get(number, UNKNOWN)
         lines.append(f"| {number} | {lesson.title} | {lesson.minutes} | {len(tasks(lesson))} | {' '.join(lesson.claims)} "

@@ -9,7 +9,8 @@ from labs.previews.access import Target
 from runtime_agent.protocol import TunnelEnd
 
 HEADERS = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"),
-           (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"), (b"x-content-type-options", b"nosniff")]
+           (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+           (b"x-content-type-options", b"nosniff")]
 AGAIN_SECONDS = 3
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>%(title)s</title>%(again)s
 <style>body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}</style>

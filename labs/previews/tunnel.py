@@ -1,4 +1,5 @@
-"""The site's end of the tunnel: TCP streams into machines and files of worker hosts, over one Redis subscription for each ASGI process.
+"""The site's end of the tunnel: TCP streams into machines and files of worker hosts, over one Redis
+subscription for each ASGI process.
 
 A stream that loses a frame ends; nothing is repaired. PUBLISH answers with the number of those who received
 it, and that is how a worker host that is gone is noticed.

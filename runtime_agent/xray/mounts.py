@@ -97,9 +97,9 @@ def root_of(lines: tuple[dict[str, Any], ...], chroot: str, devices: HostDevices
     best = None
     for line in lines:  # the last line that covers the path is the one on top
         target = line["target"].rstrip("/")
-        if chroot == target or chroot.startswith(f"{target}/"):
-            if best is None or len(target) >= len(best["target"].rstrip("/")):
-                best = line
+        is_above = chroot == target or chroot.startswith(f"{target}/")
+        if is_above and (best is None or len(target) >= len(best["target"].rstrip("/"))):
+            best = line
     if best is None or best["device"] != devices.root:
         return ""
     below = chroot.removeprefix(best["target"].rstrip("/")).strip("/")

@@ -68,8 +68,8 @@ def host_ids() -> dict[str, int]:
 
 
 def _empty(kind: str, number: int, own: dict[str, int], host: dict[str, int]) -> dict[str, Any]:
-    return {"type": kind, "id": number, "is_sandbox": own[kind] == number != host[kind], "is_host": host[kind] == number, "parent": 0,
-            "owner": 0, "members": [], "entered": [], "first": 0, "kept": [], "hostname": "", "uid_map": [],
+    return {"type": kind, "id": number, "is_sandbox": own[kind] == number != host[kind], "is_host": host[kind] == number,
+            "parent": 0, "owner": 0, "members": [], "entered": [], "first": 0, "kept": [], "hostname": "", "uid_map": [],
             "offset_seconds": {"monotonic": 0, "boottime": 0}}
 
 

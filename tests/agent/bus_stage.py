@@ -41,7 +41,7 @@ class Line:
         if raw:
             tty.setraw(self.slave)
         os.set_blocking(self.slave, False)
-        self.conmon = subprocess.Popen(["/bin/sleep", "600"])  # noqa: S603
+        self.conmon = subprocess.Popen(["/bin/sleep", "600"])
         self.exit_file = root / f"exit-{self.conmon.pid}" / "box"
         self.exit_file.parent.mkdir()
         self.programs: list[subprocess.Popen] = []
@@ -51,7 +51,7 @@ class Line:
     def seq(self, last: int) -> subprocess.Popen:
         """A program that prints as fast as it may; its output is ``printed(last)``."""
         slave = os.open(os.ttyname(self.slave), os.O_RDWR | os.O_NOCTTY)
-        self.programs.append(subprocess.Popen(["/usr/bin/seq", "1", str(last)], stdout=slave))  # noqa: S603
+        self.programs.append(subprocess.Popen(["/usr/bin/seq", "1", str(last)], stdout=slave))
         os.close(slave)
         return self.programs[-1]
 
@@ -96,7 +96,7 @@ class Stage:
         await self.start_bridge()
 
     async def start_redis(self) -> None:
-        self.server = subprocess.Popen(  # noqa: S603
+        self.server = subprocess.Popen(
             ["/usr/bin/redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir",
              str(self.root)], stdout=subprocess.DEVNULL)
         self.client = redis.Redis(unix_socket_path=str(self.socket))

@@ -8,8 +8,8 @@ import pytest
 
 from runtime_agent import points, progress, protocol, reaper, rewind, rootfs
 from runtime_agent.checks import Checker, Examiner
-from runtime_agent.errors import AgentError
 from runtime_agent.diskcopy import Skipped, Source
+from runtime_agent.errors import AgentError
 from runtime_agent.points import Points
 from runtime_agent.records import Record
 from tests.agent.labs import lab_document, publish, task

@@ -14,9 +14,12 @@ from tests.agent.machine_room import ALICE, BOB, Box
 
 
 def group(path="/", oom=0, refused=0, throttled=0.0, **limits):
-    return {"path": path, "memory": {"oom_kills": oom, **{"limit_bytes": limits["memory"] for _ in range("memory" in limits)}},
-            "pids": {"refused": refused, **{"limit": limits["pids"] for _ in range("pids" in limits)}},
-            "cpu": {"throttled_seconds": throttled, **{"limit_cpus": limits["cpu"] for _ in range("cpu" in limits)}}}
+    def limit(name, of):
+        return {name: limits[of]} if of in limits else {}
+
+    return {"path": path, "memory": {"oom_kills": oom, **limit("limit_bytes", "memory")},
+            "pids": {"refused": refused, **limit("limit", "pids")},
+            "cpu": {"throttled_seconds": throttled, **limit("limit_cpus", "cpu")}}
 
 
 def machine(*comms, **groups):

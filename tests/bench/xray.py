@@ -27,7 +27,7 @@ PROCESSES, ROUNDS = 50, 40
 CROWD = """exec >/dev/null 2>&1 </dev/null
 for number in 1 2 3; do setsid unshare --uts --pid --fork --mount-proc sleep 600 & done
 ip netns add red; ip link add v0 type veth peer name v1 netns red
-while [ $(ls -d /proc/[0-9]* | wc -l) -lt %d ]; do setsid sleep 600 & done; sleep 0.3""" % (PROCESSES + 2)
+while [ $(ls -d /proc/[0-9]* | wc -l) -lt WANTED ]; do setsid sleep 600 & done; sleep 0.3""".replace("WANTED", str(PROCESSES + 2))
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ Only Python's standard library: this is the guest's own Python, beside a Bulkhea
 
 from __future__ import annotations
 
+import contextlib
 import http.cookiejar
 import json
 import os
@@ -131,10 +132,8 @@ def again() -> None:
 
     def state() -> dict:
         return json.loads(urllib.request.urlopen(request, timeout=60).read())
-    try:
+    with contextlib.suppress(TimeoutError):
         wait(lambda: state()["state"] != "ready", 60, "word of the sandbox")
-    except TimeoutError:
-        pass
     say("sandbox", f"{state()['state']} {state().get('reason', '')}".strip())
     say("upgraded", "Bulkhead is at" in out("/srv/bulkhead/lab", "install"))
     say("after-upgrade", states())

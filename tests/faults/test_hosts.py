@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import redis
@@ -36,7 +37,7 @@ def test_labs_came_signed_and_no_disk_is_shared(fleet):
 
 def test_no_secret_of_the_bus_is_in_an_environment(fleet):
     host = fleet.hosts["one"]
-    environment = open(f"/proc/{host.children['control'].pid}/environ", "rb").read()
+    environment = Path(f"/proc/{host.children['control'].pid}/environ").read_bytes()
     assert b"rediss://" not in environment
     assert fleet.site.password.encode() not in environment
 

@@ -31,7 +31,7 @@ class Processes:
         self.environment = {**os.environ, "PYTHONPATH": str(PROJECT), "BULKHEAD_REDIS_URL": f"unix://{socket}",
                             "BULKHEAD_STATE_DIR": str(settings.state_dir), "BULKHEAD_RUN_DIR": str(settings.run_dir),
                             "BULKHEAD_CGROUP": settings.cgroup}
-        self.server = subprocess.Popen(  # noqa: S603
+        self.server = subprocess.Popen(
             ["/usr/bin/redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(root)],
             stdout=subprocess.DEVNULL)
         self.client = redis.Redis(unix_socket_path=str(socket))
@@ -39,7 +39,7 @@ class Processes:
 
     def start_bridge(self) -> None:
         with (self.root / "bridge.log").open("ab") as log:
-            self.bridge = subprocess.Popen([sys.executable, "-m", "runtime_agent", "bridge"],  # noqa: S603
+            self.bridge = subprocess.Popen([sys.executable, "-m", "runtime_agent", "bridge"],
                                            cwd=PROJECT, env=self.environment, stdin=subprocess.PIPE, stderr=log)
 
     def kill_bridge(self) -> None:
@@ -85,7 +85,8 @@ async def test_a_flood_across_kills_of_the_bridge_arrives_byte_for_byte(processe
     before = len(page.seen)
     await page.type(b"seq 1 %d\r" % LINES)
     for kill in range(KILLS):
-        await until(lambda mark=before + (kill + 1) * len(expected) // (KILLS + 3): len(page.seen) > mark, what="output")
+        mark = before + (kill + 1) * len(expected) // (KILLS + 3)
+        await until(lambda mark=mark: len(page.seen) > mark, what="output")
         processes.kill_bridge()
         assert len(page.seen) < before + len(expected), "the flood was over before the kill"
         processes.start_bridge()

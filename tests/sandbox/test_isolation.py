@@ -1,7 +1,6 @@
 """What a sandbox is and sees, proved from inside for both profiles."""
 
 import os
-
 from pathlib import Path
 
 import pytest

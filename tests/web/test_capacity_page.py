@@ -1,6 +1,6 @@
 """The capacity page: a plain answer from what this site has measured."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone as site_time
@@ -88,9 +88,9 @@ def test_the_median_and_the_slowest_of_twenty():
 
 
 def test_nine_is_the_next_nine(settings):
-    ten = datetime(2026, 5, 4, 10, 0, tzinfo=timezone.utc)
-    assert capacity.next_time("9:00", ten) == datetime(2026, 5, 5, 9, 0, tzinfo=timezone.utc)
-    assert capacity.next_time("10:01", ten) == datetime(2026, 5, 4, 10, 1, tzinfo=timezone.utc)
+    ten = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
+    assert capacity.next_time("9:00", ten) == datetime(2026, 5, 5, 9, 0, tzinfo=UTC)
+    assert capacity.next_time("10:01", ten) == datetime(2026, 5, 4, 10, 1, tzinfo=UTC)
 
 
 def test_the_page_answers_staff_and_nobody_else(client, ines, alice, hosts):

@@ -71,7 +71,7 @@ def push_among_good(bus, queue, bad, task, **named):
 
 
 def left_over(bus):
-    return {key for key in bus.keys() if b"unacked" in key or key in (b"web", b"agent.one")}
+    return {key for key in bus.scan_iter() if b"unacked" in key or key in (b"web", b"agent.one")}
 
 
 def told(tmp_path):
