@@ -9,10 +9,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import FilteredRelation, Q, TextField
 from django.db.models.functions import Cast
 from django.http import Http404
+from django.utils.translation import get_language
 
 from labs import lesson_text
 from labs.models import LabSession, Lesson
@@ -45,7 +47,7 @@ class Marks:
 def open_lesson(user: Any, course: str, module: str, lesson: str) -> tuple[Lesson, LabSession | None]:
     """The lesson and this reader's last session of it, in one query; Http404 if there is no such lesson.
 
-    The lesson's document and lab are shared with other pages: nobody may change them.
+    The lesson's document, as its page shows it, and its lab are shared with other pages: nobody may change them.
     """
     found = (Lesson.objects.filter(slug=lesson, module__slug=module, module__course__slug=course)
              .select_related("module__course").defer("document", "lab", "claims", "objectives", "module__exam")
@@ -56,7 +58,8 @@ def open_lesson(user: Any, course: str, module: str, lesson: str) -> tuple[Lesso
     row = found.first()
     if row is None:
         raise Http404
-    row.document, row.lab = lesson_text.decoded(row.document_text), lesson_text.decoded(row.lab_text or "null")
+    row.document = lesson_text.rendered(row.document_text, get_language() or settings.LANGUAGE_CODE)
+    row.lab = lesson_text.decoded(row.lab_text or "null")
     return row, getattr(row, "run", None)
 
 

@@ -7,14 +7,54 @@ is another entry. Nothing in it may depend on who asks; it is shared, and nobody
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from typing import Any
 
+from django.template.loader import render_to_string
+
+STILL = frozenset({"html", "aside", "code", "figure", "solution", "transcript"})
+"""The kinds of blocks that look the same to everybody."""
 MOST_TEXTS = 256
 """Some 50 KB each; a course has a document and a lab for each of its 30 to 60 lessons."""
+Block = dict[str, Any]
 
 
 @functools.lru_cache(MOST_TEXTS)
 def decoded(text: str) -> Any:
-    """What a lesson's document or lab says."""
+    """What a lesson's lab says."""
     return json.loads(text)
+
+
+@functools.lru_cache(MOST_TEXTS)
+def rendered(text: str, language: str) -> dict[str, Any]:
+    """A lesson's document as its page shows it in a language: blocks beside each other that look the same to everybody are
+    one block of finished HTML, and so are the cards of its terms (``cards_html``)."""
+    document = json.loads(text)
+    steps = [{**step, "blocks": _joined(step["blocks"])} for step in document.get("steps", [])]
+    return {**document, "steps": steps, "cards_html": render_to_string("labs/_term_cards.html", {"document": document})}
+
+
+def _joined(blocks: list[Block]) -> list[Block]:
+    found: list[Block] = []
+    for is_still, run in itertools.groupby(blocks, lambda block: block["kind"] in STILL):
+        if is_still:
+            found.append({"kind": "html", "html": "".join(_html(block) for block in run)})
+        else:
+            found += [_prepared(block) for block in run]
+    return found
+
+
+def _html(block: Block) -> str:
+    """The template gets a block and nothing else: no request and no user whose data could be kept with it."""
+    return render_to_string(_template(block), {"block": block})
+
+
+def _prepared(block: Block) -> Block:
+    """A block that the page renders, because it differs from reader to reader."""
+    inner = {"blocks": _joined(block["blocks"])} if block["kind"] == "when" else {}
+    return {**block, **inner, "template": _template(block)}
+
+
+def _template(block: Block) -> str:
+    return f"labs/blocks/{block['kind']}.html"
