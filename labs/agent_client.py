@@ -6,6 +6,7 @@ Requests are repeatable: the agent refuses stale generations and treats a second
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import secrets
 import time
@@ -86,7 +87,14 @@ def report_later(session: LabSession, host: str) -> None:
 
 
 def connect() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    """Its connection is kept for the next one who asks: to make one costs ten times what a command does. One that Redis
+    closed meanwhile is made anew."""
+    return redis.Redis(connection_pool=_pool(settings.REDIS_URL))
+
+
+@functools.lru_cache(4)
+def _pool(url: str) -> redis.ConnectionPool:
+    return redis.ConnectionPool.from_url(url, socket_timeout=2, socket_connect_timeout=2)
 
 
 def living_hosts() -> dict[str, dict[str, Any]]:
@@ -113,7 +121,7 @@ def takes(host: dict[str, Any], lab: dict[str, Any]) -> bool:
 def note_opened(lab_digest: str) -> None:
     """A reader has a lesson's page before them: whoever makes sandboxes may make one in advance. Losing it costs time
     only."""
-    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1) as bus:
+    with contextlib.suppress(redis.RedisError), connect() as bus:
         bus.zadd(protocol.OPENED_KEY, {lab_digest: time.time()})
         bus.zremrangebyrank(protocol.OPENED_KEY, 0, -1 - protocol.MAX_OPENED)
 

@@ -1,5 +1,8 @@
 """The lesson's page for its readers, and what they send from it: hints, predictions, quizzes, measurements, starts."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis
 
@@ -253,3 +256,29 @@ def test_the_hosts_read_what_was_opened_last(lesson, redis_server):
 def test_without_redis_a_page_is_a_page(as_alice, lesson, hosts, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock?db=0"
     assert lesson.title in page(as_alice, lesson)
+
+
+def test_a_redis_that_was_restarted_is_found_again_at_once(lesson, redis_server):
+    """Connections are kept; the one that was cut must not be what the next page meets."""
+    agent_client.note_opened("a" * 64)
+    assert agent_client.living_hosts() == {}
+    redis_server.kill()
+    assert agent_client.living_hosts() == {}
+    redis_server.start()
+    with agent_client.connect() as bus:
+        bus.hset(protocol.HOSTS_KEY, "h1", json.dumps({"at": bus.time()[0]}))
+    assert list(agent_client.living_hosts()) == ["h1"]
+    redis_server.kill()
+    redis_server.start()
+    with agent_client.connect() as bus:
+        assert not bus.exists(protocol.HOSTS_KEY)
+
+
+def test_pages_at_the_same_time_keep_their_redis_connections_apart(redis_server):
+    names = [f"{number:064x}" for number in range(protocol.MAX_OPENED)]
+    with agent_client.connect() as bus:
+        before = bus.info("clients")["connected_clients"]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(agent_client.note_opened, names * 4))
+        assert {name.decode() for name in bus.zrange(protocol.OPENED_KEY, 0, -1)} == set(names)
+        assert bus.info("clients")["connected_clients"] <= before + 8
