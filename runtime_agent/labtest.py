@@ -26,7 +26,8 @@ from runtime_agent.progress import Progress
 from runtime_agent.records import Record, Records
 from runtime_agent.settings import Settings
 
-LINE_SECONDS = 10.0
+LINE_SECONDS = 30.0
+"""An installation of packages takes 7 on an idle machine."""
 MARGIN_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.3
 

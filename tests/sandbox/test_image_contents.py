@@ -68,3 +68,13 @@ def test_gvisor_starts_an_ordinary_bundle_with_a_kernel_of_its_own(make, agent):
     own, shared, host = bash(agent, make("nested", image="runtimes"), script).split()
     assert shared == host
     assert own != host
+
+
+def test_docker_is_installed_from_the_archive_in_the_image(make, agent):
+    box = make("nested", image="docker-to-install", disk_bytes=2 << 30)
+    assert "dockerd is not installed yet" in bash(agent, box, "engine-up docker 2>&1 || true; ! type docker containerd runc")
+    script = "dpkg -i /opt/archive/docker.io.deb 2>&1 || true; apt-get update > /dev/null; apt-get --fix-broken install -y; "
+    output = bash(agent, box, script + "engine-up docker; docker run --rm hello; docker info --format '{{.DefaultRuntime}}'")
+    assert "leaving unconfigured" in output
+    assert re.search(r"NEW packages will be installed:\s+containerd runc tini$", output, re.MULTILINE), output
+    assert output.endswith("\nrunc\n"), output
