@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const outdir = join(here, "dist");
-const ICON_USE = /(?:_icon\.html" with name="|#icon-)([a-z0-9-]+)"/g;
+const ICON_USE = /(?:\{% icon "|_icon\.html" with name=")([a-z0-9-]+)"/g;
 
 async function* filesUnder(folder, ending) {
   for (const entry of await readdir(folder, { withFileTypes: true })) {

@@ -20,9 +20,16 @@ PAGES = [
 LIGHT_BYTES = 150_000
 
 
+MISSING_ICONS = """async () => {
+    const uses = [...document.querySelectorAll("use")].map((use) => use.getAttribute("href").split("#"));
+    const sprite = uses.length ? await (await fetch(uses[0][0])).text() : "";
+    return uses.filter(([, name]) => !sprite.includes(`id="${name}"`)).map(([, name]) => `icon ${name} is not drawn`);
+}"""
+
+
 def look(page) -> list[str]:
-    """axe's findings at every width in both colours, and what sticks out to the side."""
-    found = []
+    """axe's findings at every width in both colours, what sticks out to the side, and icons that are only a gap."""
+    found = page.evaluate(MISSING_ICONS)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width in WIDTHS:
