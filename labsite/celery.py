@@ -21,6 +21,12 @@ signals.task_postrun.connect(logs.unbind_task, weak=False)
 app.autodiscover_tasks(["labs"])
 
 
+@signals.worker_init.connect
+def keep_a_loop(**_: object) -> None:
+    from labs import notices  # its models need Django, which is set up by now
+    notices.keep_a_loop()
+
+
 @app.on_after_configure.connect
 def take_only_what_can_be_worked(sender: Celery, **_: object) -> None:
     intake.guard(sender, _count)

@@ -1,8 +1,10 @@
 """The notices of a session: who gets them, what they say, and that an open page keeps a session seen."""
 
+import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.utils import timezone
@@ -71,3 +73,42 @@ async def test_an_open_page_keeps_the_session_seen_and_bobs_attempt_does_not(ali
         await look()
     await until(lambda: seen_now[-1] > opened_at)
     await socket.disconnect()
+
+
+@pytest.fixture
+def kept_loop(settings, redis_server, monkeypatch):
+    """As the worker has it, on the channel layer of the site."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer",
+                                           "CONFIG": {"hosts": [settings.REDIS_URL], "prefix": "tests", "expiry": 30}}}
+    monkeypatch.setattr(notices, "_loop", None)
+    notices.keep_a_loop()
+    loop = notices._loop
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+
+
+async def test_the_worker_s_threads_share_a_loop_and_no_notice_is_lost_or_doubled(session, kept_loop):
+    layer = get_channel_layer()
+    name = await layer.new_channel()
+    await layer.group_add(notices.group(session.id), name)
+    await asyncio.gather(*(asyncio.to_thread(notices.send_warning, session, minutes) for minutes in range(20)))
+    heard = [await layer.receive(name) for _ in range(20)]
+    assert sorted(message["notice"]["minutes"] for message in heard) == list(range(20))
+
+
+def test_a_notice_that_redis_does_not_take_is_logged_and_the_next_one_goes(session, kept_loop, redis_server, caplog):
+    notices.send_warning(session, 1)
+    redis_server.kill()
+    notices.send_warning(session, 2)
+    assert "notice lost" in caplog.text
+    caplog.clear()
+    redis_server.start()
+    notices.send_warning(session, 3)
+    assert not caplog.text
+
+
+def test_a_notice_that_takes_too_long_is_given_up(session, kept_loop, monkeypatch, caplog):
+    monkeypatch.setattr(notices, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(get_channel_layer(), "group_send", lambda *_: asyncio.sleep(60))
+    notices.send_warning(session, 1)
+    assert "notice lost" in caplog.text

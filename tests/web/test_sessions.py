@@ -5,6 +5,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labs import events, sessions, timers
@@ -76,3 +78,12 @@ def test_the_planned_end_keeps_the_disk_and_extending_stops_at_the_deadline(alic
     LabSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     timers.watch()
     assert asked[-1][2] == {"session_id": str(session.id), "keep": True}
+
+
+def test_what_a_check_says_is_noted_without_a_look_at_the_lesson_s_text(alice, lesson, asked):
+    """It comes after each command of each student, and a document is 50 KB to decode."""
+    session = sessions.start(alice, lesson)
+    tell(session, "task_pending", 1, task="look", why="")
+    with CaptureQueriesContext(connection) as caught:
+        tell(session, "task_pending", 2, task="look", why="")
+    assert not any('"document"' in query["sql"] for query in caught)
