@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import groupby
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -13,7 +14,9 @@ from django.views.decorators.http import require_safe
 from labs import numbers as own_numbers
 from labs import offline
 from labs import search as course_search
+from labs.course import html
 from labs.models import Course, Lesson
+from labs.signed_in import login_required
 
 
 @require_safe
@@ -34,6 +37,18 @@ def defined_words() -> list[dict[str, Any]]:
             if entry["lesson"] != lesson:
                 entry["also"].append(lesson)
     return list(found.values())
+
+
+@require_safe
+def guide(request: HttpRequest) -> HttpResponse:
+    """How to use the site: docs/student.md, the one text of it."""
+    return render(request, "labs/guide.html", {"guide": student_guide()})
+
+
+@functools.cache
+def student_guide() -> str:
+    """The guide below its first heading, which is the page's own."""
+    return html.render((settings.BASE_DIR / "docs" / "student.md").read_text().partition("\n")[2])
 
 
 @require_safe

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labs import exams
 from labs.models import ExamAttempt, Module
+from labs.signed_in import login_required
 
 
 def find(course: str, module: str) -> Module:

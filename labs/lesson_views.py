@@ -9,7 +9,6 @@ from uuid import UUID
 from csp.constants import SELF
 from csp.decorators import csp_update
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from labs import reading as reading_marks
 from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from labs.previews import access
+from labs.signed_in import login_required
 from runtime_agent import facts
 
 MAX_ANSWER_CHARS = 500

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from csp.constants import WASM_UNSAFE_EVAL
 from csp.decorators import csp_update
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from labs import recordings, transcript
 from labs.models import LabSession
 from labs.session_views import find
+from labs.signed_in import login_required
 
 
 def _page(request: HttpRequest, template: str, session: LabSession, status: int = 200, **context: Any) -> HttpResponse:

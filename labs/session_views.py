@@ -12,7 +12,6 @@ from uuid import UUID
 from csp.constants import SELF
 from csp.decorators import csp_replace
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -25,6 +24,7 @@ from labs.events import title_of
 from labs.lesson_views import refusal
 from labs.models import LabSession, Terminal
 from labs.previews import access, pages
+from labs.signed_in import login_required
 from runtime_agent import protocol
 
 

@@ -71,6 +71,7 @@ urlpatterns = [
     path("certificates/<uuid:certificate>/revocation/", certificate_views.revocation, name="certificate-revocation"),
     path("verify/<str:certificate>/", certificate_views.verification, name="certificate-verification"),
     path("glossary/", course_views.glossary, name="glossary"),
+    path("guide/", course_views.guide, name="guide"),
     path("search/", course_views.search, name="search"),
     path("operator/", host_views.operator, name="operator"),
     path("operator/capacity/", sight.show_capacity, name="operator-capacity"),

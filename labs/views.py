@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from labs import certificates, kept, progress
 from labs.models import Course, LabSession, Module
+from labs.signed_in import login_required
 
 
 def course_home(request: HttpRequest) -> HttpResponse:

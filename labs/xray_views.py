@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
@@ -12,6 +11,7 @@ from labs import agent_client
 from labs.limit_sliders import wishes_from
 from labs.models import LabSession
 from labs.session_views import find
+from labs.signed_in import login_required
 
 
 @require_POST

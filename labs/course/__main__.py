@@ -60,6 +60,10 @@ def write_overview(file: Path, measured: Path, paths: list[Path]) -> int:
     return 0
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _below(path: Path, top: Path) -> bool:
     return path.resolve().is_relative_to(top.resolve())
 
@@ -94,7 +98,7 @@ def read(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(finding, file=sys.stderr if arguments.command == "publish" else sys.stdout)
     if arguments.command == "lint":
-        print(f"{len(lessons)} lessons, {len(findings)} findings")
+        print(f"{_count(len(lessons), 'lesson')}, {_count(len(findings), 'finding')}")
     else:
         for lesson in lessons:
             if lesson.lab:

@@ -138,13 +138,17 @@ class LessonFile:
         return len(lines)
 
     def _close_of(self, lines: list[str], index: int, colons: int, first: int) -> int:
-        """The closing line: as many colons, no fence open."""
+        """The closing line: as many colons, no fence open. What is inside of another container has fewer or more."""
         fenced = False
         for end in range(index + 1, len(lines)):
             fenced ^= lines[end].startswith("```")
             close = CLOSE.match(lines[end])
             if close and not fenced and len(close["colons"]) == colons:
                 return end
+            inner = OPEN.match(lines[end])
+            if inner and not fenced and len(inner["colons"]) == colons:
+                self.findings.add(first + index, "open", f"this container is not closed before the next one begins in line {first + end}")
+                return end - 1
         self.findings.add(first + index, "open", "this container is not closed by a line of ::: ")
         return len(lines)
 
@@ -190,6 +194,7 @@ class LessonFile:
     def _make_task(self, words: list[str], lines: list[str], line: int) -> Block:
         if len(words) != 1:
             raise containers.ContainerError("write :::task and the task's id")
+        self._must_be_empty("task", lines)
         self.parsed.places.append(("task", words[0], self.step, line))
         return {"kind": "task", "task": words[0]}
 
@@ -236,6 +241,7 @@ class LessonFile:
         path = self.folder / "figures" / f"{words[0]}.svg" if len(words) == 1 and "/" not in words[0] else None
         if path is None or path.is_symlink() or not path.is_file():
             raise containers.ContainerError("write :::figure and the name of a file in figures/, without .svg")
+        self._must_be_empty("figure", lines)
         try:
             svg, title, description = figures.prepare(path.read_text(errors="replace"), words[0])
         except figures.FigureError as error:
@@ -259,6 +265,12 @@ class LessonFile:
 
     def _make_history(self, words: list[str], lines: list[str], line: int) -> Block:
         return self._aside("history", words, lines, line)
+
+    @staticmethod
+    def _must_be_empty(kind: str, lines: list[str]) -> None:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                raise containers.ContainerError(f"a {kind} holds no text: close it in the next line, and write this below", number)
 
     def _inner(self, lines: list[str], line: int) -> str:
         """Text and code of a container that holds no other."""

@@ -9,7 +9,6 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_POST
 from labs.hosts import cards, joining, wishes
 from labs.models import JoinToken, LabSession, WorkerHost
 from labs.sight.views import last_walk
+from labs.signed_in import login_required
 
 RECENT_SESSIONS = 50
 

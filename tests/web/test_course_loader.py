@@ -128,6 +128,8 @@ def test_a_mistake_in_lab_yaml_is_named_with_its_line(course, lesson, old, new, 
     ("Words before.", ":::predict x choice\nWhat?\n- [ ] a\n- [ ] b\n> Because.\n:::", ("lesson.md", 8, "predict")),
     ("Words before.", ":::quiz q\n### What?\n- [x] this\n- [ ] that\n:::", ("lesson.md", 9, "quiz")),
     ("Words before.", ":::", ("lesson.md", 8, "container")),
+    (":::task seen\n:::\n", ":::task seen\n", ("lesson.md", 14, "open")),
+    (":::task seen\n", ":::task seen\n\nLook around.\n", ("lesson.md", 16, "task")),
 ])
 def test_a_mistake_in_lesson_md_is_named_with_its_line(course, lesson, old, new, where):
     assert old in LESSON

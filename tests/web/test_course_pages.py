@@ -148,3 +148,10 @@ def test_the_class_is_shown_from_five_on(django_user_model, count):
 
 def test_charlie_has_no_numbers(client):
     assert client.get("/me/numbers/").status_code == 302
+
+
+def test_the_guide_of_the_site_is_the_students_guide(client):
+    page = client.get("/guide/").content.decode()
+    assert "<h2>Stop" not in page and "<h2>Time</h2>" in page
+    assert page.count("<h1>") == 1
+    assert 'href="/guide/"' in client.get("/").content.decode()

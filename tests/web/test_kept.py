@@ -31,8 +31,8 @@ def test_the_progress_page_lists_them_with_size_and_expiry(as_alice, alice, bob,
     ended(alice, lesson, 1, 3 * MIB)
     ended(bob, lesson, 2, 7 * MIB)
     html = as_alice.get("/me/").content.decode()
-    assert "3.0\xa0MB" in html
-    assert "7.0\xa0MB" not in html
+    assert "3.0\xa0MiB" in html
+    assert "7.0\xa0MiB" not in html
     assert "Resume" in html
     assert "Delete" in html
 

@@ -37,7 +37,7 @@ def test_a_failed_build_says_why_and_how_to_try_again(page):
 
 def test_a_ready_image_shows_its_size_and_version(page):
     html = page(image())
-    assert "500.0" in html
+    assert "500\xa0MiB" in html
     assert "ab12" in html
     assert "image build" not in html
 

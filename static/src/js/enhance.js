@@ -1,8 +1,6 @@
 // Forms with data-pick are sent without leaving the page: of the page that the server answers with, the named
 // elements replace ours. The server needs to know nothing of it; without scripts the same form works.
-export async function pageOf(response) {
-  return new DOMParser().parseFromString(await response.text(), "text/html");
-}
+import { pageOf, pageOfNow, sendForm } from "./sending.js";
 
 export function replacePart(selector, part) {
   const old = document.querySelector(selector);
@@ -17,18 +15,15 @@ export function replacePart(selector, part) {
   return true;
 }
 
-async function sendForm(form, button) {
-  const body = new FormData(form, button);
-  const headers = { "X-Requested-With": "fetch" };
+async function takeAnswer(form, button) {
   form.inert = true;
   try {
-    let response = await fetch(form.action, { method: "POST", body, headers });
+    const response = await sendForm(form, button);
     // An answer for programs, or a refusal in one: the present page then says how things stand.
-    if (!response.headers.get("content-type")?.includes("html")) response = await fetch(location.href, { headers });
-    const page = await pageOf(response);
+    const page = response.headers.get("content-type")?.includes("html") ? await pageOf(response) : await pageOfNow();
     const picks = form.dataset.pick.split(" ");
     const isPicked = picks.map((selector) => replacePart(selector, page.querySelector(selector)));
-    if (!isPicked[0]) return location.assign(response.url);
+    if (!isPicked[0]) return response.redirected ? location.assign(response.url) : location.reload(); // a form's address shows nothing
     document.dispatchEvent(new CustomEvent("bulkhead:answered", { detail: { page } }));
   } catch {
     form.inert = false;
@@ -55,7 +50,7 @@ export function startForms() {
     if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
     if (form.dataset.pick && form.method === "post") {
       event.preventDefault();
-      sendForm(form, event.submitter);
+      takeAnswer(form, event.submitter);
     }
   });
 }

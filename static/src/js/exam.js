@@ -1,5 +1,7 @@
 // An exam's answers are kept as they are chosen, so that neither a reload nor a closed tab costs one. What can't be
 // sent is sent again. Without scripts the form's button "Keep my answers" does the same.
+import { sendForm } from "./sending.js";
+
 const TYPING_MS = 500;
 const AGAIN_MS = 4000;
 const form = document.querySelector("[data-exam]");
@@ -20,21 +22,22 @@ async function save() {
   isSending = true;
   isChanged = false;
   try {
-    const response = await post();
+    const response = await sendForm(form);
+    if (response.redirected) return tryLater("signedOutWords"); // to the sign-in page, which says 200
     if (response.status === 409) return location.reload(); // handed in, in another tab
     if (!response.ok) throw new Error(response.statusText);
     status.textContent = status.dataset.keptWords;
   } catch {
-    isChanged = true;
-    status.textContent = status.dataset.lostWords;
-    saveSoon(AGAIN_MS);
+    tryLater("lostWords");
   } finally {
     isSending = false;
   }
 }
 
-function post(options = {}) {
-  return fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, ...options });
+function tryLater(words) {
+  isChanged = true;
+  status.textContent = status.dataset[words];
+  saveSoon(AGAIN_MS);
 }
 
 // Chosen before this script came, on a slow line.
@@ -49,5 +52,5 @@ form.addEventListener("submit", () => {
   clearTimeout(timer);
   isChanged = false;
 });
-addEventListener("pagehide", () => { if (isChanged) post({ keepalive: true }); });
+addEventListener("pagehide", () => { if (isChanged) sendForm(form, null, { keepalive: true }); });
 if (isTouched()) save();

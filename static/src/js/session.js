@@ -1,6 +1,7 @@
 // What the panel says before and after the terminal: queue, stages, failure, end. A change of state is
 // fetched from the server as the page it would render; only stages and position are moved here.
-import { pageOf, replacePart } from "./enhance.js";
+import { replacePart } from "./enhance.js";
+import { pageOf } from "./sending.js";
 
 const POLL_MS = 5000;
 const SLOW_SECONDS = 2;

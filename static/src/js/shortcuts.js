@@ -1,5 +1,7 @@
-// Single-key shortcuts of the page. They never fire while something that takes text has the focus, so the
-// terminal and every field keep their keys.
+// Single-key shortcuts of the page. They never fire while something that takes text has the focus, so the terminal and
+// every field keep their keys; and whoever presses keys by chance, by speech for instance, switches them off in their list.
+import { recall, remember } from "./remember.js";
+
 const TAKES_TEXT = "input, textarea, select, [contenteditable], .xterm, dialog[open]";
 
 function moveStep(by) {
@@ -19,8 +21,11 @@ export function startShortcuts(dialog) {
     p: () => moveStep(-1),
     t: () => document.dispatchEvent(new CustomEvent("bulkhead:focus-terminal")),
   };
+  const areOn = dialog.querySelector("[data-single-keys]");
+  areOn.checked = recall("single-keys", "on") === "on";
+  areOn.addEventListener("change", () => remember("single-keys", areOn.checked ? "on" : "off"));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TAKES_TEXT)) return;
+    if (!areOn.checked || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TAKES_TEXT)) return;
     const action = actions[event.key];
     if (!action) return;
     event.preventDefault();

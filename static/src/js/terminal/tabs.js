@@ -144,7 +144,7 @@ export class TerminalTabs extends EventTarget {
     const fields = { ...(machine && { machine }), ...(again && { number: again.number }) };
     const response = await this.post(this.bench.dataset.terminalsUrl, fields).catch(() => null);
     const answer = response?.headers.get("content-type")?.includes("json") ? await response.json() : {};
-    if (!response?.ok) return this.dispatchEvent(new CustomEvent("refused", { detail: answer }));
+    if (!response?.ok || response.redirected) return this.dispatchEvent(new CustomEvent("refused", { detail: answer }));
     if (again && answer.number === again.number) return this.takeLater(again, answer);
     this.take(answer);
     this.show(answer.number);

@@ -21,7 +21,7 @@ export function startLimits(root, sessionId) {
     body.set("machine", machine);
     said.textContent = "";
     const response = await fetch(form.dataset.url.replace("00000000-0000-0000-0000-000000000000", sessionId()), { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
-    if (!response?.ok) said.textContent = form.dataset.failed;
+    if (!response?.ok || response.redirected) said.textContent = form.dataset.failed;
     setTimeout(() => { slider.moved = false; }, 1500);
   }
   return {

@@ -1,0 +1,66 @@
+"""A sign-in that ends, or begins anew in another tab, while a page lies open: nothing is lost and nothing is a blank page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import LESSON, PASSWORD
+
+pytestmark = pytest.mark.browser
+EXAM = "/exams/virtualization-and-containers/engines/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def greta(site):
+    """Somebody of her own: who signs out spoils the sign-in that other tests share."""
+    site.manage("shell", "-c", f"from django.contrib.auth import get_user_model as u; u().objects.create_user('greta', '', '{PASSWORD}')")
+
+
+def sign_in_here(page, then):
+    page.fill("input[name=login]", "greta")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url(lambda url: url.split("#")[0].endswith(then))
+
+
+def sign_in_in_another_tab(page, site):
+    other = page.context.new_page()
+    other.goto(f"{site.url}/accounts/login/")
+    sign_in_here(other, "/")
+    other.close()
+
+
+def test_a_form_sent_signed_out_leads_to_the_sign_in_and_back_to_its_page(visit):
+    page = visit(None, f"/accounts/login/?next={LESSON}")
+    sign_in_here(page, LESSON)
+    page.context.clear_cookies(name="sessionid")
+    page.click("[data-start]")
+    page.wait_for_url("**/accounts/login/**")
+    sign_in_here(page, LESSON)
+    expect(page.locator("[data-start]")).to_be_visible()
+
+
+def test_a_page_from_before_a_new_sign_in_goes_on_working(visit, site):
+    page = visit(None, f"/accounts/login/?next={LESSON}")
+    sign_in_here(page, LESSON)
+    page.context.clear_cookies()
+    sign_in_in_another_tab(page, site)
+    step = page.locator("[data-step=find]")
+    step.locator(".hint-ask button").click()
+    expect(step.locator(".hint-text").first).to_be_visible()
+
+
+def test_an_exam_says_that_one_is_signed_out_and_goes_on_after_a_new_sign_in(visit, site):
+    page = visit(None, f"/accounts/login/?next={EXAM}")
+    sign_in_here(page, EXAM)
+    page.get_by_role("button", name="Begin the exam").click()
+    status = page.locator("[data-kept]")
+    page.context.clear_cookies()
+    chosen = page.locator("[data-question] input[type=radio], [data-question] input[type=checkbox]").first
+    chosen.check()
+    expect(status).to_contain_text("you are signed out")
+    sign_in_in_another_tab(page, site)
+    expect(status).to_have_text("Your answers are kept.", timeout=20_000)
+    page.reload()
+    expect(chosen).to_be_checked()
