@@ -51,7 +51,7 @@ def start(request: HttpRequest, course: str, module: str, lesson: str) -> HttpRe
         else:
             sessions.start(request.user, found)
     except sessions.Refused as refused:
-        messages.error(request, refusal(refused.reason))
+        messages.error(request, refusal(refused.reason), extra_tags=refused.reason)
     return redirect(found)
 
 

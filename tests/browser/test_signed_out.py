@@ -64,3 +64,25 @@ def test_an_exam_says_that_one_is_signed_out_and_goes_on_after_a_new_sign_in(vis
     expect(status).to_have_text("Your answers are kept.", timeout=20_000)
     page.reload()
     expect(chosen).to_be_checked()
+
+
+def test_a_refused_start_says_why_and_leads_to_where_it_can_be_mended(visit, site):
+    site.manage("shell", "-c", FILL)
+    page = visit(None, f"/accounts/login/?next={LESSON}")
+    sign_in_here(page, LESSON)
+    page.click("[data-start]")
+    message = page.locator("[data-messages] .message")
+    expect(message).to_contain_text("as many sandboxes running as you may")
+    message.get_by_role("link", name="Your progress").click()
+    expect(page.locator("#running-title")).to_be_in_viewport()
+
+
+FILL = """
+from datetime import timedelta
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from labs.models import LabSession, Lesson
+later, greta = timezone.now() + timedelta(hours=5), get_user_model().objects.get(username="greta")
+for lesson in Lesson.objects.exclude(lab=None).exclude(slug="a-container-is-a-process")[:8]:
+    LabSession.objects.create(user=greta, lesson=lesson, lab=lesson.lab, lab_digest=lesson.lab_digest, state="queued", queued_at=later, asked_at=later)
+"""

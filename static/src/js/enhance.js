@@ -24,6 +24,8 @@ async function takeAnswer(form, button) {
     const picks = form.dataset.pick.split(" ");
     const isPicked = picks.map((selector) => replacePart(selector, page.querySelector(selector)));
     if (!isPicked[0]) return response.redirected ? location.assign(response.url) : location.reload(); // a form's address shows nothing
+    // What the site has to say comes once, with this page: it must not be lost with the rest of it.
+    document.querySelector("[data-messages]")?.replaceChildren(...(page.querySelector("[data-messages]")?.children ?? []));
     document.dispatchEvent(new CustomEvent("bulkhead:answered", { detail: { page } }));
   } catch {
     form.inert = false;
