@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import LoginForm, SignupForm
+from allauth.account.forms import LoginForm, ResetPasswordForm, SignupForm
 from django.utils.translation import gettext_lazy as _
 
 
@@ -24,3 +24,9 @@ class SignUp(SignupForm):
         self.fields["email"].help_text = _("Only used when you forget your password.")
         self.fields["password1"].help_text = _("At least 8 characters, and no common password.")
         self.fields["password2"].label = _("Password, once more")
+
+
+class NewPassword(ResetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail")

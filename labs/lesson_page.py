@@ -93,7 +93,7 @@ def context(user: Any, address: Address, errors: dict[str, str] | None = None) -
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
         "reading": {"read": len(reader.marks.read), "total": len(reading.sections(lesson))},
-        "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts),
+        "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts), "signup_open": settings.SIGNUP_OPEN,
         "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session),
         "session_create_url": reverse("session-create", args=address)}
 
@@ -200,9 +200,11 @@ def _question(question: dict[str, Any], found: dict[str, Any] | None, key: bytes
 
 
 def _veiled(asked: dict[str, Any], answer: Any, key: bytes) -> list[dict[str, Any]]:
-    """The options with the answer in them, in the order and under the names that the page carries."""
+    """The options with the answer in them, in the order and under the names that the page carries; the right one of a
+    prediction is known only to who has made theirs."""
     names = options.names(asked["options"], key)
     return [{**option, "id": names[option["id"]],
              "chosen": option["id"] in answer if isinstance(answer, list) else option["id"] == answer,
+             "is_right": answer is not None and option["id"] == asked.get("answer"),
              "place": answer.get(option["id"]) if isinstance(answer, dict) else None}
             for option in options.mixed(asked["options"], key, asked["kind"] == "order")]

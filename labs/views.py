@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +19,7 @@ def course_home(request: HttpRequest) -> HttpResponse:
     modules = progress.of(request.user, modules_of(course))
     lessons = [lesson for module in modules for lesson in module["lessons"]]
     return render(request, "labs/home.html", {
-        "course": course, "modules": modules, **progress.where_to_continue(request.user, lessons),
+        "course": course, "modules": modules, "signup_open": settings.SIGNUP_OPEN, **progress.where_to_continue(request.user, lessons),
         **about_certificate(request.user, course),
         "progress": {"passed": sum(lesson["passed"] for lesson in lessons),
                      "total": sum(lesson["total"] for lesson in lessons)}})

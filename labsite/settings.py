@@ -131,7 +131,8 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "course-home"
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
 ACCOUNT_ADAPTER = "labs.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"login": "labs.account_forms.SignIn", "signup": "labs.account_forms.SignUp"}
+ACCOUNT_FORMS = {"login": "labs.account_forms.SignIn", "signup": "labs.account_forms.SignUp",
+                 "reset_password": "labs.account_forms.NewPassword"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "none")

@@ -169,3 +169,14 @@ def test_every_line_of_the_course_has_an_order_that_is_not_its_own(lesson):
     for block, asked in found:
         key = options.key_of(AnonymousUser(), lesson, block["id"], asked["id"])
         assert options.mixed(asked["options"], key, True) != asked["options"]
+
+
+def test_a_prediction_says_which_was_right_only_when_it_is_made(as_alice, lesson, hosts):
+    fresh = page(as_alice, lesson)
+    assert "your answer" not in fresh and 'class="tag right"' not in fresh
+    wrong = next(value for label, (_, value) in on_page(fresh).items() if label == "guess 0")
+    send(as_alice, lesson, "guess", {"answer": wrong})
+    html = page(as_alice, lesson)
+    assert re.search(r"guess 0</label>\s*<p class=\"tags\"><strong class=\"tag\">your answer", html)
+    assert re.search(r"guess 1</label>\s*<p class=\"tags\"> <strong class=\"tag right\">right", html)
+    assert html.count('class="tags"') == 2

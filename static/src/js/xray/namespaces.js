@@ -77,6 +77,7 @@ export class Namespaces {
     this.chosen = this.chosen === key ? null : key;
     for (const box of this.picture.querySelectorAll("[data-space]")) box.setAttribute("aria-pressed", String(box.dataset.space === this.chosen));
     this.tell();
+    this.detail.scrollIntoView({ block: "nearest" }); // on a short screen it would open below the edge
   }
 
   tell() {

@@ -6,11 +6,15 @@ import { list, rate } from "./document.js";
 const KEEP_SECONDS = 300;
 const ACTED = new Set(["oom", "refused", "throttled"]);
 const percent = (value) => (value === null ? "–" : `${Math.round(value * 100)} %`);
+// What an axis steps by: amounts of bytes in powers of two, or their labels would be odd; processes in whole ones. ``least``
+// is the height of a chart in which nothing happens.
+const BINARY = { incrs: Array.from({ length: 44 }, (_, power) => 2 ** power), least: 1024 };
+const WHOLE = { incrs: [1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((step) => step * power)), least: 1 };
 const CHARTS = [
-  { name: "memory", format: bytes, read: (group) => group.memory.usage_bytes, limit: (group) => group.memory.limit_bytes, kinds: ["oom"] },
+  { ...BINARY, name: "memory", format: bytes, read: (group) => group.memory.usage_bytes, limit: (group) => group.memory.limit_bytes, kinds: ["oom"] },
   { name: "cpu", format: percent, read: (group, before, seconds) => rate(before?.cpu.usage_seconds, group.cpu.usage_seconds, seconds), limit: (group) => group.cpu.limit_cpus, kinds: ["throttled"] },
-  { name: "pids", format: String, read: (group) => group.pids.current, limit: (group) => group.pids.limit, kinds: ["refused"] },
-  { name: "io", format: (value) => (value === null ? "–" : `${bytes(Math.round(value))}/s`), kinds: [], limit: () => undefined,
+  { ...WHOLE, name: "pids", format: String, read: (group) => group.pids.current, limit: (group) => group.pids.limit, kinds: ["refused"] },
+  { ...BINARY, name: "io", format: (value) => (value === null ? "–" : `${bytes(Math.round(value))}/s`), kinds: [], limit: () => undefined,
     read: (group, before, seconds) => rate(before && before.io.read_bytes + before.io.written_bytes, group.io.read_bytes + group.io.written_bytes, seconds) },
 ];
 
@@ -23,7 +27,7 @@ export class Resources {
     this.list = root.querySelector("[data-kernel]");
     this.charts = new Map();
     this.select.addEventListener("change", () => this.draw());
-    document.addEventListener("bulkhead:theme", () => this.forget());
+    new MutationObserver(() => this.forget()).observe(document.documentElement, { attributeFilter: ["data-theme"] }); // their ink is the page's
   }
 
   show(facts, history, machine, events) {
@@ -79,8 +83,8 @@ export class Resources {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--ink-soft"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule") }, font: "12px sans-serif" };
-    return { width, height: 130, legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 0.01)] } },
-      axes: [{ ...axis, values: (u, ticks) => ticks.map((tick) => clockTime(tick * 1000)), space: 90 }, { ...axis, size: 62, values: (u, ticks) => ticks.map(chart.format) }],
+    return { width, height: 130, legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, chart.least ?? 0.01)] } },
+      axes: [{ ...axis, values: (u, ticks) => ticks.map((tick) => clockTime(tick * 1000)), space: 90 }, { ...axis, size: 62, ...(chart.incrs && { incrs: chart.incrs }), values: (u, ticks) => ticks.map(chart.format) }],
       series: [{}, { stroke: colour("--teal"), width: 2, fill: colour("--teal-wash"), points: { show: false } }, { stroke: colour("--red"), width: 2, dash: [6, 4], points: { show: false } }],
       hooks: { draw: [(u) => this.mark(u, chart, colour("--red"))] } };
   }
