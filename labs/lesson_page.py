@@ -93,7 +93,8 @@ def context(user: Any, address: Address, errors: dict[str, str] | None = None) -
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
         "reading": {"read": len(reader.marks.read), "total": len(reading.sections(lesson))},
-        "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts), "signup_open": settings.SIGNUP_OPEN,
+        "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts),
+        "signup_open": settings.SIGNUP_OPEN,
         "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session),
         "session_create_url": reverse("session-create", args=address)}
 

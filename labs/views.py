@@ -19,8 +19,8 @@ def course_home(request: HttpRequest) -> HttpResponse:
     modules = progress.of(request.user, modules_of(course))
     lessons = [lesson for module in modules for lesson in module["lessons"]]
     return render(request, "labs/home.html", {
-        "course": course, "modules": modules, "signup_open": settings.SIGNUP_OPEN, **progress.where_to_continue(request.user, lessons),
-        **about_certificate(request.user, course),
+        "course": course, "modules": modules, "signup_open": settings.SIGNUP_OPEN,
+        **progress.where_to_continue(request.user, lessons), **about_certificate(request.user, course),
         "progress": {"passed": sum(lesson["passed"] for lesson in lessons),
                      "total": sum(lesson["total"] for lesson in lessons)}})
 

@@ -147,7 +147,8 @@ class LessonFile:
                 return end
             inner = OPEN.match(lines[end])
             if inner and not fenced and len(inner["colons"]) == colons:
-                self.findings.add(first + index, "open", f"this container is not closed before the next one begins in line {first + end}")
+                self.findings.add(first + index, "open",
+                                  f"this container is not closed before the next one begins in line {first + end}")
                 return end - 1
         self.findings.add(first + index, "open", "this container is not closed by a line of ::: ")
         return len(lines)
@@ -270,7 +271,7 @@ class LessonFile:
     def _must_be_empty(kind: str, lines: list[str]) -> None:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                raise containers.ContainerError(f"a {kind} holds no text: close it in the next line, and write this below", number)
+                raise containers.ContainerError(f"a {kind} holds no text: close it in the next line, write this below", number)
 
     def _inner(self, lines: list[str], line: int) -> str:
         """Text and code of a container that holds no other."""
