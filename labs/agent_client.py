@@ -109,8 +109,17 @@ def living_hosts() -> dict[str, dict[str, Any]]:
 def read_living(bus: redis.Redis) -> dict[str, dict[str, Any]]:
     """The same, or RedisError. Heartbeats carry Redis' own time, so only one clock is asked."""
     seconds, _micros = bus.time()
-    hosts = {name.decode(errors="replace"): json.loads(value) for name, value in bus.hgetall(protocol.HOSTS_KEY).items()}
-    return {name: host for name, host in hosts.items() if seconds - host["at"] < settings.HOST_SILENT_SECONDS}
+    hosts = {name.decode(errors="replace"): _heartbeat(value) for name, value in bus.hgetall(protocol.HOSTS_KEY).items()}
+    return {name: host for name, host in hosts.items() if host and seconds - host["at"] < settings.HOST_SILENT_SECONDS}
+
+
+def _heartbeat(text: bytes) -> dict[str, Any] | None:
+    """None if it is none: one host's nonsense must not hide the others."""
+    try:
+        host = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return host if isinstance(host, dict) and isinstance(host.get("at"), int | float) else None
 
 
 def takes(host: dict[str, Any], lab: dict[str, Any]) -> bool:

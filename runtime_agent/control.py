@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from celery.platforms import SecurityWarning
 from celery.signals import task_received, worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
@@ -195,6 +197,7 @@ def keep_in_step(tap: QueueTap, stopped: threading.Event) -> None:
 
 def main(settings: Settings) -> int:
     """Enter the agent's own mount namespace, before any thread exists, and serve."""
+    warnings.simplefilter("ignore", SecurityWarning)  # Celery's, of root: it fears pickles, and we take JSON only
     logs.set_up("control")
     logs.follow_tasks()
     namespace.enter(settings)

@@ -36,6 +36,7 @@ from runtime_agent import fleet, protocol
 from runtime_agent.settings import Settings
 
 TIMEOUT_SECONDS = 15
+BUS_USER_SECONDS = 15
 
 
 class JoinError(Exception):
@@ -80,7 +81,7 @@ def join(settings: Settings, url: str, token: str, name: str) -> str:
         _try_bus(settings.site_dir)
     except (redis.RedisError, OSError) as error:
         raise JoinError(f"the site has accepted this host, but its Redis at {answer['bus']} can't be reached: {error}. "
-                        "Open that port between the two machines and run ./lab worker; or ./lab worker leave") from None
+                        "Open that port between the two machines and run ./lab worker run; or ./lab worker leave") from None
     return (f"This machine is now the worker host {name} of {url}\n"
             f"  keys and certificate   {settings.site_dir} (root only)\n"
             f"  the site's Redis       {answer['bus']}, TLS with this host's certificate, user {fleet.bus_user(name)}\n"
@@ -95,7 +96,8 @@ def leave(settings: Settings, is_forced: bool) -> str:
     noted = _noted(settings)
     busy = [path.parent.name for path in settings.sandboxes_dir.glob("*/session.json")]
     if busy and not is_forced:
-        raise JoinError(f"{len(busy)} sandboxes are still here: drain the host on the operator page and wait, or use --force")
+        raise JoinError(f"sandboxes of students are still here ({len(busy)}): drain the host on the operator page and let it "
+                        "run until they have ended (./lab worker run), or use --force")
     key = load_pem_private_key((settings.site_dir / "key.pem").read_bytes(), None)
     try:
         _ask(noted["url"], "leave", key, {"version": fleet.VERSION, "at": time.time(), "name": noted["name"]})
@@ -107,7 +109,9 @@ def leave(settings: Settings, is_forced: bool) -> str:
     shutil.rmtree(settings.site_dir)
     for name in ("content", "recipes"):
         shutil.rmtree(settings.agent_dir / name, ignore_errors=True)
-    return f"{told}\nKeys, labs and recipes of {noted['url']} are gone from this machine; images and kept disks stay."
+    (settings.agent_dir / "wish.json").unlink(missing_ok=True)  # else a drained host that joins again stays closed
+    return (f"{told}\nKeys, labs and recipes of {noted['url']} are gone from this machine. "
+            f"Images and kept disks stay in {settings.agent_dir}.")
 
 
 # --- the wire ---------------------------------------------------------------------------------------------
@@ -179,8 +183,18 @@ def _settle(settings: Settings, url: str, key: Ed25519PrivateKey, password: str,
 
 
 def _try_bus(site_dir: Path) -> None:
+    """The site's look at its users (every 2 s) may have come between user and row and taken ours for a stranger's: the
+    next one gives it back."""
+    deadline = time.monotonic() + BUS_USER_SECONDS
     with redis.Redis.from_url((site_dir / "bus-url").read_text().strip(), socket_connect_timeout=5, socket_timeout=5) as bus:
-        bus.get(fleet.CATALOG_KEY)
+        while True:
+            try:
+                bus.get(fleet.CATALOG_KEY)
+                return
+            except redis.AuthenticationError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
 
 def _noted(settings: Settings) -> dict[str, Any]:

@@ -148,7 +148,8 @@ def run_facts(arguments: argparse.Namespace) -> int:
 
 def run_manage(arguments: argparse.Namespace) -> int:
     places = testing.prepared()
+    address = services.take_settings(places)
     owner = user_ids()
     identity = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
     return subprocess.run([str(places.python), "manage.py", *arguments.rest], cwd=places.project, check=False,
-                          env=services.site_environment(places, "http://127.0.0.1:8000"), **identity).returncode
+                          env=services.site_environment(places, address), **identity).returncode

@@ -28,6 +28,8 @@ def install(port: int, listen: str) -> int:
     places = find()
     if supervisor.running_pid(places):
         raise SetupError("Bulkhead runs in the foreground here: ./lab down stops it")
+    if services.has_joined(places):
+        raise SetupError("this machine is a worker host: ./lab worker run runs it, and there are no units for that yet")
     if os.environ.get("BULKHEAD_WORKERS_AT"):
         raise SetupError("BULKHEAD_WORKERS_AT works with ./lab up only: the unit of Redis opens to no other machine yet")
     services.open_bus(places)
@@ -41,7 +43,8 @@ def install(port: int, listen: str) -> int:
         _systemctl(*command)
     if is_upgrade:
         _systemctl("try-restart", *AGENT)
-    address = f"http://{listen}:{port}"
+    address = services.address(listen, port)
+    services.note_settings(places, address)
     up.wait_until_served(address)
     link = up.manage(places, address, ["signin_link", "--create-admin"]).strip()
     print(f"Bulkhead is at {address} and starts with this machine.\n"
@@ -61,7 +64,7 @@ def write(places: Places, listen: str, port: int, root: Path = Path("/")) -> lis
             text = text.replace(name, value)
         written.append(_put(root, UNITS / template.name, text))
     written.append(_put(root, TMPFILES, f"d {places.run} 1771 root {USER}\nd {places.run}/agent 0700 root root\n"))
-    address = f"http://{listen}:{port}"
+    address = services.address(listen, port)
     for name, environment in (("site.env", services.site_environment(places, address)),
                               ("agent.env", services.shared_environment(places))):
         written.append(_put(root, places.state / name, environment_file(environment), 0o600))

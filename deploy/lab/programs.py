@@ -21,11 +21,12 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 FRONT_END = ("package.json", "package-lock.json", ".npmrc", "static", "templates", "tests/golden")
 
 
-def prepare(places: Places) -> None:
+def prepare(places: Places, with_pages: bool = True) -> None:
     """Bring environment and front end to what the locks say. Quick when nothing has changed."""
     _once(places, "tools", [places.project / "deploy/tools.lock"], _make_tools)
     _once(places, "venv", [places.project / "requirements.lock"], _make_venv)
-    _once(places, "dist", _front_end_files(places.project), build_front_end, places.project / "static/dist")
+    if with_pages:
+        _once(places, "dist", _front_end_files(places.project), build_front_end, places.project / "static/dist")
 
 
 def outside() -> dict[str, str]:

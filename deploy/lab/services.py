@@ -7,8 +7,10 @@ gets none.
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,9 @@ PASSED_ON = ("LANG", "TZ", "BULKHEAD_CAPACITY", "BULKHEAD_WARM", "BULKHEAD_HOST"
 SITE_ONLY = ("BULKHEAD_DATABASE_URL", "BULKHEAD_CONTENT_DIRS", "BULKHEAD_SIGNUP_OPEN", "BULKHEAD_TIME_ZONE",
              "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB",
              "BULKHEAD_PREVIEW_HOST", "BULKHEAD_METRICS_TOKEN", "BULKHEAD_SYNTHETIC_MINUTES", "BULKHEAD_SYNTHETIC_LESSON",
-             "BULKHEAD_SYNTHETIC_URL", "BULKHEAD_HOST_HOUR_PRICE", "BULKHEAD_SENTRY_DSN", "BULKHEAD_LOG_LEVEL", 
+             "BULKHEAD_SYNTHETIC_URL", "BULKHEAD_HOST_HOUR_PRICE", "BULKHEAD_SENTRY_DSN", "BULKHEAD_LOG_LEVEL",
              "BULKHEAD_WORKERS_AT", "BULKHEAD_HOST_SILENT_SECONDS")
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (what an operator may write)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ def has_joined(places: Places) -> bool:
     return is_root() and (places.state / "agent/site/site.json").exists()
 
 
+def host_name(places: Places) -> str:
+    """What the agent here calls itself: the name under which it has joined, if it has."""
+    if has_joined(places):
+        return json.loads((places.state / "agent/site/site.json").read_text())["name"]
+    return os.environ.get("BULKHEAD_HOST") or os.uname().nodename
+
+
 def bus_url_file(places: Places) -> Path:
     return places.state / "agent/site/bus-url"
 
@@ -68,19 +78,69 @@ def bus_url(places: Places) -> str:
 
 def site_environment(places: Places, address: str) -> dict[str, str]:
     """For manage.py, daphne and the web worker. ``address`` is what browsers type, e.g. http://127.0.0.1:8000."""
-    host = address.partition("://")[2].rpartition(":")[0]
+    names = names_of(address.partition("://")[2].rpartition(":")[0])
     found = {name: os.environ[name] for name in SITE_ONLY if name in os.environ}
     return {**shared_environment(places), **ground.read_secrets(places), **found,
             "BULKHEAD_REDIS_URL": bus_url(places),
             "HOME": str(places.state / "web"), "BULKHEAD_STATIC_DIR": str(places.state / "static"),
             "BULKHEAD_SYNTHETIC_URL": os.environ.get("BULKHEAD_SYNTHETIC_URL", address),
             "BULKHEAD_ORIGIN": os.environ.get("BULKHEAD_ORIGIN", address),
-            "BULKHEAD_ALLOWED_HOSTS": os.environ.get("BULKHEAD_ALLOWED_HOSTS", f"{host},127.0.0.1,localhost")}
+            "BULKHEAD_ALLOWED_HOSTS": os.environ.get("BULKHEAD_ALLOWED_HOSTS", ",".join(names))}
+
+
+def note_settings(places: Places, address: str) -> None:
+    """What this site was started with, for the commands beside it: they must mean the same database and the same Redis."""
+    names = (*PASSED_ON, *SITE_ONLY, "BULKHEAD_ORIGIN", "BULKHEAD_ALLOWED_HOSTS")
+    found = {"address": address, "settings": {name: os.environ[name] for name in names if name in os.environ}}
+    file = _started_with(places)
+    file.unlink(missing_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        json.dump(found, handle)
+
+
+def take_settings(places: Places) -> str:
+    """Let this process mean the site that was started here last, where its own environment says nothing else; its address."""
+    if not _started_with(places).exists():
+        return "http://127.0.0.1:8000"
+    found = json.loads(_started_with(places).read_text())
+    for name, value in found["settings"].items():
+        os.environ.setdefault(name, value)
+    return found["address"]
+
+
+def _started_with(places: Places) -> Path:
+    return places.state / "started-with.json"
+
+
+def address(listen: str, port: int) -> str:
+    """What browsers and worker hosts type for a site that listens there. Nobody can type 0.0.0.0: it stands for every
+    address of this machine, and the one that worker hosts are told, or else its first, is as good as any."""
+    if listen in EVERY_ADDRESS:
+        told = os.environ.get("BULKHEAD_WORKERS_AT", "").rpartition(":")[0]
+        listen = told or next(iter(own_addresses()), "127.0.0.1")
+    return f"http://{_in_url(listen)}:{port}"
+
+
+def names_of(host: str) -> list[str]:
+    """The names by which a site may be asked for: this machine's other ones too, unless it is for this machine only."""
+    here = ["127.0.0.1", "localhost"]
+    others = [] if host in here else [host, *map(_in_url, own_addresses()), os.uname().nodename.lower()]
+    return list(dict.fromkeys([*others, *here]))
+
+
+def own_addresses() -> list[str]:
+    """But loopback's, as hostname(1) says."""
+    done = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def every(places: Places, listen: str, port: int) -> list[Service]:
     """All services in the order in which they start; they stop in the reverse one."""
-    python, site = str(places.python), site_environment(places, f"http://{listen}:{port}")
+    python, site = str(places.python), site_environment(places, address(listen, port))
     services = [
         Service("redis", redis_command(places), shared_environment(places), waits_for=places.socket),
         Service("web", [python, "-m", "daphne", "-b", listen, "-p", str(port), "--no-server-name", "-v", "0",

@@ -35,11 +35,12 @@ def up(port: int, listen: str) -> int:
     """Set up what is missing, then serve until Ctrl-C."""
     places = find()
     if services.has_joined(places):
-        raise SetupError("this machine is a worker host of another site: ./lab worker runs it, ./lab worker leave ends that")
+        raise SetupError("this machine is a worker host of another site: ./lab worker run runs it, ./lab worker leave ends that")
     if pid := supervisor.running_pid(places):
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
     check_and_prepare(places, port=port, listen=listen)
-    address = f"http://{listen}:{port}"
+    address = services.address(listen, port)
+    services.note_settings(places, address)
     print("Preparing database, static files and course", flush=True)
     print(manage(places, address, ["prepare_site"]).strip(), flush=True)
     open_to_workers(places, address)
@@ -57,7 +58,7 @@ def open_to_workers(places: Places, address: str) -> None:
 
 
 async def serve(places: Places, listen: str, port: int) -> int:
-    address = f"http://{listen}:{port}"
+    address = services.address(listen, port)
     with (places.state / "log" / "bulkhead.log").open("a") as log:
         watched = supervisor.Supervisor(places, services.every(places, listen, port), log)
 

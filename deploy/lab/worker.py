@@ -60,7 +60,10 @@ def leave(asked: argparse.Namespace) -> int:
         raise SetupError("nothing is set up on this machine")
     if supervisor.running_pid(places):
         raise SetupError("the agent still runs here: ./lab down stops it")
-    return _agent(places, ["join", "leave", *(["--force"] if asked.force else [])], "")
+    if failed := _agent(places, ["join", "leave", *(["--force"] if asked.force else [])], ""):
+        return failed
+    print("Ending what sandboxes are still here", flush=True)
+    return _agent(places, ["reap", "--all"], "")  # spare ones too: nobody would look after them
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -81,14 +84,14 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def prepare(part: str) -> int:
-    """Install packages, environment and front end, without looking at the machine, secrets or images."""
+    """Install packages and programs, for the site its pages too, without looking at the machine, secrets or images."""
     if not is_root():
         raise SetupError("packages and programs are installed by root: sudo ./lab prepare")
     places = find()
     packages.install(PARTS[part])
     ground.make_user()
     ground.make_folders(places)
-    programs.prepare(places)
+    programs.prepare(places, with_pages=part == "site")
     return 0
 
 
@@ -99,7 +102,7 @@ async def _serve(places: Places) -> int:
     watched = supervisor.Supervisor(places, services.agent(places, environment), sys.stdout)
 
     async def when_up(running: supervisor.Supervisor) -> None:
-        running.say("lab", f"worker host {os.environ.get('BULKHEAD_HOST') or os.uname().nodename} is up")
+        running.say("lab", f"worker host {services.host_name(places)} is up")
         images.build_later(places)
 
     return await watched.run(when_up)
@@ -110,9 +113,13 @@ def _at_the_site(asked: argparse.Namespace) -> int:
     places = find()
     if not (places.state / "secrets.env").exists():
         raise SetupError(f"there is no site on this machine: run ./lab worker {asked.action} where the site runs")
+    address = services.take_settings(places)
     minutes = ["--minutes", str(asked.minutes)] if asked.minutes else []
     target = [asked.target] if asked.target else []
-    print(up.manage(places, "http://127.0.0.1:8000", ["worker", asked.action, *target, *minutes]).strip())
+    try:
+        print(up.manage(places, address, ["worker", asked.action, *target, *minutes]).strip())
+    except SetupError as error:
+        raise SetupError(str(error).partition("CommandError: ")[2].strip() or str(error)) from None
     return 0
 
 
@@ -125,6 +132,9 @@ def _reach(url: str) -> None:
             if answer.status == 200:
                 return
         raise SetupError(f"{url} answered with status {answer.status}: it is no Bulkhead site")
+    except urllib.error.HTTPError as error:
+        hint = "it does not know itself by that name: BULKHEAD_ALLOWED_HOSTS" if error.code == 400 else "it is no Bulkhead site"
+        raise SetupError(f"{url} answered with status {error.code}: {hint}. Nothing was changed here") from None
     except (urllib.error.URLError, OSError) as error:
         raise SetupError(f"{url} can't be reached from this machine: {getattr(error, 'reason', error)}. "
                          "Nothing was changed here") from None

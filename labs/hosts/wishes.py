@@ -16,7 +16,7 @@ from django.utils import timezone
 from labs import sessions
 from labs.hosts import bus
 from labs.models import LabSession, WorkerHost
-from runtime_agent import fleet
+from runtime_agent import fleet, protocol
 
 DRAIN_MINUTES = 15
 Wish = WorkerHost.Wish
@@ -45,6 +45,7 @@ def remove(name: str) -> None:
             bus.shut_out(name)
         with bus.connect() as connection:
             connection.hdel(fleet.INVENTORY_KEY, name)
+            connection.hdel(protocol.HOSTS_KEY, name)  # else its last heartbeat takes the name for half a minute
             connection.delete(fleet.wish_key(name))
         host.delete()
     for session_id in LabSession.objects.filter(host=name).values_list("pk", flat=True):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labs import events, notices, sessions
+from labs import agent_client, events, notices, sessions
 from labs.hosts import publishing, reconciling, watching, wishes
 from labs.models import Bundle, LabSession, WorkerHost
 from runtime_agent import fleet, protocol
@@ -281,6 +281,26 @@ def test_a_lab_that_was_replaced_is_published_while_a_session_uses_it(published,
     LabSession.objects.filter(pk=session.pk).update(state="ended")
     publishing.publish()
     assert not Bundle.objects.filter(pk=old).exists()
+
+
+def test_what_is_no_heartbeat_hides_no_other_host(redis_server):
+    with wishes.bus.connect() as bus:
+        bus.delete(protocol.HOSTS_KEY)
+        now, _ = bus.time()
+        for name, line in {"a": b"\xff", "b": b"[]", "c": b"{}", "d": b'{"at": "x"}', "e": b"[" * 100_000,
+                           "f": json.dumps({**LINE, "at": now}).encode()}.items():
+            bus.hset(protocol.HOSTS_KEY, name, line)
+        assert set(agent_client.read_living(bus)) == {"f"}
+        bus.delete(protocol.HOSTS_KEY)
+
+
+def test_a_host_that_was_removed_has_no_heartbeat_that_keeps_its_name(redis_server):
+    host = WorkerHost.objects.create(name="gone")
+    with wishes.bus.connect() as bus:
+        now, _ = bus.time()
+        bus.hset(protocol.HOSTS_KEY, host.name, json.dumps({**LINE, "at": now}))
+        wishes.remove(host.name)
+        assert not bus.hexists(protocol.HOSTS_KEY, "gone")
 
 
 def test_is_unreachable_asks_only_for_what_has_a_host(session):

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import threading
 import time
 from datetime import timedelta
 
 import pytest
+import redis
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,6 +17,7 @@ from django.utils import timezone
 from labs.hosts import bus, joining, site_key
 from labs.models import JoinToken, LabSession, WorkerHost
 from runtime_agent import fleet, protocol
+from runtime_agent import joining as joining_of_a_host
 
 pytestmark = pytest.mark.django_db
 
@@ -210,3 +213,18 @@ def test_pages_of_tokens_are_the_staffs(client, alice, ines):
     assert "bhw1_" not in client.get("/operator/").content.decode(), "it is shown once"
     client.post(f"/operator/join-tokens/{JoinToken.objects.get().pk}/revocation/")
     assert JoinToken.objects.get().revoked_at
+
+
+def test_a_user_that_the_site_takes_for_a_strangers_for_a_moment_is_waited_for(redis_server, tmp_path):
+    """The site's look at its users may come between user and row."""
+    (tmp_path / "bus-url").write_text(redis_server.url.replace("unix://", "unix://host-late:secret@") + "\n")
+    with redis.Redis.from_url(redis_server.url) as bus:
+        def let_it_in():
+            bus.execute_command("ACL", "SETUSER", "host-late", "reset", "on", ">secret", *fleet.bus_rules("late"))
+        later = threading.Timer(0.3, let_it_in)
+        later.start()
+        try:
+            joining_of_a_host._try_bus(tmp_path)
+        finally:
+            later.join()
+            bus.execute_command("ACL", "DELUSER", "host-late")
