@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from labs.course.facts_lint import FactsError, check_question
+from labs.course.facts_lint import SCHEMA, FactsError, check_expression, check_question
 
 SVG = "http://www.w3.org/2000/svg"
 ELEMENTS = {"svg", "g", "defs", "title", "desc", "rect", "circle", "ellipse", "line", "polyline", "polygon", "path",
@@ -68,7 +68,8 @@ def _check(element: ElementTree.Element, name: str) -> None:
 
 
 def _check_facts(element: ElementTree.Element) -> None:
-    """``data-fact`` (with ``data-fact-text``) writes into a text, ``data-fact-if`` fades an element."""
+    """``data-fact`` (with ``data-fact-text``) writes into a text, ``data-fact-if`` fades an element, ``data-fact-part``
+    (with ``data-fact-of`` and ``data-full``) makes a bar as long as it is."""
     text = element.get("data-fact-text")
     if text and not element.get("data-fact"):
         raise FigureError("data-fact-text needs a data-fact that it is filled from")
@@ -77,5 +78,18 @@ def _check_facts(element: ElementTree.Element) -> None:
     try:
         check_question(element.get("data-fact", ""), *([text] if text else []))
         check_question(element.get("data-fact-if", ""))
+        _check_bar(element)
     except FactsError as error:
         raise FigureError(str(error)) from None
+
+
+def _check_bar(element: ElementTree.Element) -> None:
+    given = [element.get(name) for name in ("data-fact-part", "data-fact-of", "data-full")]
+    if not any(given):
+        return
+    if not all(given) or not element.tag.endswith("}rect") or not re.fullmatch(r"[1-9][0-9]{0,3}", given[2]):
+        raise FigureError("a bar is a <rect> with data-fact-part, data-fact-of and, in data-full, its width when it is full")
+    for expression in given[:2]:
+        found = check_expression(expression, SCHEMA)
+        if found is None or found.kind != "number":
+            raise FigureError(f"a bar is made of two numbers, and {expression!r} is none")

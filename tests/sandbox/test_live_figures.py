@@ -44,6 +44,15 @@ sh -c 'echo $$ > few/cgroup.procs; for i in 1 2 3 4 5 6 7 8 9; do sleep 3000 & d
 until [ "$(cat few/pids.current)" = 10 ]; do sleep 0.1; done
 sh -c 'echo $$ > few/cgroup.procs; sleep 3000 & wait'
 """
+MEMORY = """
+cd /sys/fs/cgroup/memory || cd /sys/fs/cgroup
+mkdir small; echo 64M > small/memory.max || echo 64M > small/memory.limit_in_bytes
+for n in 1 2; do sh -c 'echo $$ > small/cgroup.procs; exec python3 -c "x = bytearray(8 << 20); import time; time.sleep(3000)"' & done
+"""
+QUOTA = """
+cd /sys/fs/cgroup/cpu || cd /sys/fs/cgroup
+mkdir slow; echo "20000 100000" > slow/cpu.max || echo 20000 > slow/cpu.cfs_quota_us
+"""
 DOCKER = "{install}engine-up docker; for name in curled tough; do docker run --detach --name $name web; done"
 FIGURES = {
     "02-containers/02-from-kernel-to-container": ("base", BUNDLE.format(n=1) + BUNDLE.format(n=2)),
@@ -52,6 +61,8 @@ FIGURES = {
         kind="--pid --fork --mount-proc", fork="yes", join="--pid --mount") + "setsid bash -c 'sleep 3000; true' &"),
     "02-containers/07-namespaces-network": ("base", CABLES),
     "02-containers/09-namespaces-user": ("base", USERS),
+    "02-containers/12-control-groups-memory": ("base", MEMORY),
+    "02-containers/13-control-groups-cpu": ("base", QUOTA),
     "02-containers/14-control-groups-pids": ("base", FULL),
     "02-containers/17-docker": ("docker-to-install", DOCKER.format(install="apt-get update; apt-get install -y docker.io; ")),
     "02-containers/19-dockers-architecture": ("engines", DOCKER.format(install=""))}
@@ -60,7 +71,7 @@ FIGURES = {
 def asked(lesson: str) -> set[str]:
     [figure] = (COURSE / lesson / "figures").glob("*.svg")
     return {element.get(name) for element in ElementTree.parse(figure).iter()  # noqa: S314  (it is our own)
-            for name in ("data-fact", "data-fact-if") if element.get(name)}
+            for name in ("data-fact", "data-fact-if", "data-fact-part") if element.get(name)}
 
 
 @pytest.mark.parametrize("lesson", FIGURES)

@@ -291,6 +291,10 @@ def test_a_hint_that_always_holds_hides_the_ones_behind_it(course, lesson):
     ("<text data-fact='init.pid'>1</text>", ""), ("<text data-fact='processes | [0]' data-fact-text='{comm}'>x</text>", ""),
     ("<g data-fact-if='engines'/>", ""), ("<text data-fact='init.pd'>1</text>", "there is no 'pd'"),
     ("<g data-fact='init.pid'/>", "on <text> and <tspan> only"), ("<text data-fact-text='{pid}'>1</text>", "needs a data-fact"),
+    ("<rect data-fact-part='init.pid' data-fact-of='`9`' data-full='90'/>", ""), ("<rect data-fact-part='init.pid'/>", "a bar is a <rect>"),
+    ("<g data-fact-part='init.pid' data-fact-of='`9`' data-full='90'/>", "a bar is a <rect>"),
+    ("<rect data-fact-part='init.comm' data-fact-of='`9`' data-full='90'/>", "made of two numbers"),
+    ("<rect data-fact-part='init.pid' data-fact-of='`9`' data-full='0'/>", "a bar is a <rect>"),
     ("<g data-fact-if='engine'/>", "Did you mean 'engines'?"), ("<text data-fact='init' data-fact-text='{pd}'>1</text>", "there is no 'pd'")])
 def test_a_figure_may_show_facts_that_there_are(inner, said):
     from labs.course.figures import FigureError, prepare

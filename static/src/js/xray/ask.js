@@ -27,6 +27,12 @@ export function ask(expression, facts, of = facts) {
 
 export const isTrue = (value) => !(value === null || value === false || value === "" || (typeof value === "object" && !Object.keys(value).length));
 
+// How much of the whole a bar shows, from 0 to 1; null where the facts don't say both.
+export function partOf(part, whole, facts) {
+  const [some, all] = [ask(part, facts), ask(whole, facts)];
+  return typeof some === "number" && all > 0 ? Math.min(Math.max(some / all, 0), 1) : null;
+}
+
 export function fill(text, found, facts) {
   return text.replace(PLACEHOLDER, (_, expression, unit) => {
     const value = ask(expression, facts, found);

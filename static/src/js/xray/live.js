@@ -1,6 +1,6 @@
 // The lesson's own drawings, fed by the reader's sandbox. A drawing asks for facts only while it is in
 // sight; where the facts say nothing, it shows what its author drew.
-import { ask, fill, isTrue, vocabulary } from "./ask.js";
+import { ask, fill, isTrue, partOf, vocabulary } from "./ask.js";
 import { feedOf } from "./feed.js";
 
 export class Live {
@@ -11,7 +11,7 @@ export class Live {
     this.refresh = () => this.inSight.forEach((figure) => this.draw(figure));
     this.feed.addEventListener("facts", this.refresh);
     this.watcher = new IntersectionObserver((entries) => this.see(entries));
-    for (const figure of document.querySelectorAll(".figure:has([data-fact], [data-fact-if])")) this.watcher.observe(figure);
+    for (const figure of document.querySelectorAll(".figure:has([data-fact], [data-fact-if], [data-fact-part])")) this.watcher.observe(figure);
   }
 
   end() {
@@ -41,6 +41,11 @@ export class Live {
       const value = ask(element.dataset.fact, facts);
       const text = !isTrue(value) && value !== 0 ? this.drawn.get(element) : fill(element.dataset.factText ?? "{@}", value, facts);
       if (element.textContent !== text) element.textContent = text;
+    }
+    for (const bar of figure.querySelectorAll("[data-fact-part]")) {
+      if (!this.drawn.has(bar)) this.drawn.set(bar, bar.getAttribute("width"));
+      const part = partOf(bar.dataset.factPart, bar.dataset.factOf, facts);
+      bar.setAttribute("width", part === null ? this.drawn.get(bar) : part * bar.dataset.full);
     }
     for (const element of figure.querySelectorAll("[data-fact-if]")) element.classList.toggle("unseen", !isTrue(ask(element.dataset.factIf, facts)));
   }
