@@ -2,7 +2,8 @@
 for deb in debs/*.deb; do dpkg -x "$deb" unpacked; done
 mkdir -p /opt/xen
 gzip -dc unpacked/boot/xen-4.17-amd64.gz > /opt/xen/xen
-cp unpacked/boot/vmlinuz-* /opt/xen/vmlinuz
+python3 files/vmlinux unpacked/boot/vmlinuz-* > vmlinux
+gzip -9nc vmlinux > /opt/xen/vmlinux.gz
 install -m 755 files/xen /usr/local/bin/xen
 
 root=dom0
@@ -29,7 +30,7 @@ for module in xen-evtchn xen-privcmd xen-gntdev xen-gntalloc xenfs; do
     [ -z "$file" ] || cp "$file" $root/mods/
 done
 # The guest of dom0 boots the same kernel, with nothing but busybox.
-cp /opt/xen/vmlinuz $root/boot/vmlinuz
+cp /opt/xen/vmlinux.gz $root/boot/vmlinux.gz
 mkdir -p guest/bin guest/proc guest/sys guest/dev guest/root
 cp /bin/busybox guest/bin/busybox
 install -m 755 files/guest-init guest/init
