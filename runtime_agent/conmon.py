@@ -152,14 +152,14 @@ def end(directory: Path) -> None:
 
 
 def _names(pid: int, directory: Path, name: str) -> bool:
-    """Does ``pid`` still belong to ``directory``? conmon has the directory on its command line; a container's
+    """Does ``pid`` still belong to ``directory``? conmon has its pid file there on its command line; a container's
     process is a child of such a conmon. A pid file may be older than the last reboot."""
     owner = pid
     if name == "pid":
         fields = proc.stat_fields(pid)
         owner = int(fields[1]) if fields else 0
     try:
-        return str(directory).encode() in Path(f"/proc/{owner}/cmdline").read_bytes().split(b"\0")
+        return str(directory / "conmon.pid").encode() in Path(f"/proc/{owner}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
 
@@ -184,7 +184,7 @@ def _read_line(reader: int, seconds: float) -> bytes:
     while b"\n" not in line:
         ready, _, _ = select.select([reader], [], [], max(0, deadline - time.monotonic()))
         if not ready:
-            raise AgentError("start-failed", f"the runtime did not answer within {seconds:.0f} s")
+            raise AgentError("start-failed", f"the runtime did not answer within {seconds:g} s")
         chunk = os.read(reader, 4096)
         if not chunk:
             break

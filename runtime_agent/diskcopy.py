@@ -17,6 +17,8 @@ from runtime_agent import mountapi
 
 MAX_COPY_BYTES = 128 << 20
 COPY_SECONDS = 20.0
+BACK_SECONDS = 60.0
+"""For copying back, and for checking the copy: nobody works in the sandbox meanwhile, so there is more time."""
 NOT_FROZEN = 3
 PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 FREEZE_AND_COPY = """
@@ -84,16 +86,21 @@ def freeze_and_copy(source: Source, target: Path) -> None:
 
 def copy_back(source: Path, target: Path) -> None:
     """A copy that was checked: a disk copied while it was mounted is marked so, and has lost track of open files that
-    were deleted. e2fsck(8): up to 2 means that nothing is left to repair."""
-    command = ["cp", "--preserve=xattr", "--reflink=auto", "--sparse=auto", "--", str(source), str(target)]
-    copied = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH,
-                            check=False)
+    were deleted. e2fsck(8): up to 2 means that nothing is left to repair. Raises OSError."""
+    copied = _run("cp", "--preserve=xattr", "--reflink=auto", "--sparse=auto", "--", str(source), str(target))
     if copied.returncode:
         raise OSError(copied.stderr.strip())
-    checked = subprocess.run(["e2fsck", "-fy", str(target)], stdin=subprocess.PIPE, capture_output=True,
-                             text=True, env=PATH, check=False)
+    checked = _run("e2fsck", "-fy", str(target))
     if checked.returncode > 2:
         raise OSError(f"e2fsck: {checked.stdout.strip()[-300:]}")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess:
+    try:
+        return subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True, env=PATH,
+                              timeout=BACK_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"{command[0]} did not end within {BACK_SECONDS:g} s") from None
 
 
 def allocated(file: Path) -> int:

@@ -62,9 +62,13 @@ class Launcher:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """A child that still lives was not needed, or became a conmon that hangs before it is in the background."""
         with contextlib.suppress(BrokenPipeError):
             self.child.stdin.close()
         self._close_files()
+        if self.is_ready():
+            self.child.kill()
+            self.child.wait()
 
     def _close_files(self) -> None:
         os.close(self.report)
@@ -94,17 +98,12 @@ def stand_ready(settings: Settings, count: int) -> None:
     with _lock:
         waiting = _ready[settings.cgroup]
         while len(waiting) > count:
-            _dismiss(waiting.pop())
+            waiting.pop().__exit__()
         missing = count - len(waiting)
     for _ in range(missing):
         launcher = Launcher(cgroup_procs(settings))
         with _lock:
             waiting.append(launcher)
-
-
-def _dismiss(launcher: Launcher) -> None:
-    launcher.__exit__()
-    launcher.child.wait(10)
 
 
 def cgroup_procs(settings: Settings) -> list[Path]:

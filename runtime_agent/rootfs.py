@@ -29,6 +29,9 @@ FREE_BYTES_WATERMARK = 2 << 30
 INODES = 16384
 BYTES_PER_INODE = 32 << 10
 MAX_HOSTS_BYTES = 64 << 10
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+MKFS_SECONDS = 20.0
+"""On a busy disk it takes a second: nothing but metadata is written."""
 IMAGE_ATTRIBUTE = "user.bulkhead.image"
 """On a disk's file: the image version below it. Renames keep it; a copy must too (cp --preserve=xattr, shutil.copy2)."""
 
@@ -43,7 +46,8 @@ def disk_mount(name: str) -> Path:
 
 
 def make_disk(settings: Settings, spec: Spec, base: int) -> None:
-    """Make the writable layer's file system unless it is there (a resumed session). Raises AgentError("disk-full")."""
+    """Make the writable layer's file system unless it is there (a resumed session). Raises AgentError("disk-full"), or
+    "start-failed" if it can't be made."""
     path = disk_path(settings, spec.name)
     if path.exists():
         return
@@ -57,8 +61,12 @@ def make_disk(settings: Settings, spec: Spec, base: int) -> None:
     inodes = max(INODES, spec.disk_bytes // BYTES_PER_INODE)
     command = ["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", "-N", str(inodes), "-E",
                f"lazy_itable_init=1,nodiscard,root_owner={base}:{base}", str(building)]
-    done = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True,
-                          env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=False)
+    try:
+        done = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, text=True,
+                              env=ENVIRONMENT, timeout=MKFS_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        building.unlink()
+        raise AgentError("start-failed", f"mkfs did not end within {MKFS_SECONDS:g} s") from None
     if done.returncode:
         building.unlink()
         raise AgentError("start-failed", f"mkfs: {done.stderr.strip()}")

@@ -47,18 +47,22 @@ def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int 
 
 def start_container(settings: Settings, name: str) -> None:
     """Let PID 1 of a created container run. Raises AgentError("start-failed"); the caller deletes."""
-    command = [*conmon.runtime_command(settings), "start", name]
-    done = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=conmon.START_SECONDS, check=False)
+    done = _call_runtime(settings, "start", name)
     if done.returncode:
         raise AgentError("start-failed", done.stdout[-500:].decode(errors="replace").strip())
 
 
 def delete_container(settings: Settings, name: str) -> None:
-    """Kill and forget the container, whatever is left of it. Repeats safely."""
-    command = [*conmon.runtime_command(settings), "delete", "--force", name]
-    subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                   timeout=conmon.START_SECONDS, check=False)
+    """Kill and forget the container, whatever is left of it. Repeats safely. Raises AgentError if the runtime hangs."""
+    _call_runtime(settings, "delete", "--force", name)
+
+
+def _call_runtime(settings: Settings, verb: str, *arguments: str) -> subprocess.CompletedProcess:
+    try:
+        return subprocess.run([*conmon.runtime_command(settings), verb, *arguments], input=b"",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=conmon.START_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise AgentError("start-failed", f"{settings.runtime} {verb} did not end within {conmon.START_SECONDS:g} s") from None
 
 
 def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols: int) -> Terminal:

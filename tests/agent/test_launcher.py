@@ -88,3 +88,10 @@ def test_none_outlives_an_agent_that_is_killed():
     agent.send_signal(signal.SIGKILL)
     agent.wait(10)
     wait_until(lambda: proc.start_ticks(pid) is None, 10)
+
+
+def test_what_it_has_become_and_hangs_does_not_outlive_its_use(tmp_path):
+    with Launcher([]) as shell:
+        shell.run(["/bin/bash", "-c", "echo begun >&$_OCI_SYNCPIPE; exec sleep 1000"], tmp_path / "log")
+        assert said(shell) == b"begun\n"
+    assert shell.child.returncode == -signal.SIGKILL
