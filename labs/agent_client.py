@@ -58,13 +58,8 @@ def _create(session: LabSession, queue: str) -> None:
           **({"point": session.rewind_to} if session.rewind_to else {}))
 
 
-def delete_later(session: LabSession, host: str, keep: bool) -> None:
-    """``host`` is an argument because a restart forgets the session's own before this is sent."""
-    _send(protocol.TASK_DELETE, protocol.agent_queue(host), session, keep=keep)
-
-
 def remove_later(session_id: str, host: str, keep: bool, newest: int) -> None:
-    """Delete what a host should not have; what it was given later than generation ``newest`` stays."""
+    """Have a session's sandbox deleted; what the host was given later than generation ``newest`` stays."""
     app.send_task(protocol.TASK_DELETE, queue=protocol.agent_queue(host),
                   kwargs={"session_id": session_id, "keep": keep, "newest": newest})
 

@@ -96,7 +96,8 @@ def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> No
 def _refuse_sandbox(session: LabSession, host: str) -> None:
     """The request outlived the session (cancelled in the queue, given up as overdue): nobody would ever end this one."""
     if session.state in (State.ENDED, State.FAILED):
-        transaction.on_commit(lambda: agent_client.delete_later(session, host, keep=session.kept_until is not None))
+        transaction.on_commit(lambda: agent_client.remove_later(
+            str(session.pk), host, keep=session.kept_until is not None, newest=session.generation))
 
 
 def _failed(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:

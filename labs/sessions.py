@@ -172,10 +172,11 @@ def put_to_end(session: LabSession, keep: bool) -> None:
 
 
 def put_away(session: LabSession, keep: bool) -> None:
-    """Ask the host to remove the sandbox, and its disk unless ``keep``; called on a locked row."""
-    host = session.host
+    """Ask the host to remove the sandbox, and its disk unless ``keep``; called on a locked row. A restart gives the row to
+    another host and a next run before this is sent."""
+    host, generation = session.host, session.generation
     if host:
-        transaction.on_commit(lambda: agent_client.delete_later(session, host, keep))
+        transaction.on_commit(lambda: agent_client.remove_later(str(session.pk), host, keep, newest=generation))
 
 
 def queue_again(session: LabSession, is_resume: bool, rewind_to: str = "") -> None:

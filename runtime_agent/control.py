@@ -34,6 +34,7 @@ from runtime_agent import (
     opened,
     protocol,
     reaper,
+    recovery,
     sandbox,
     selftest,
     state,
@@ -54,6 +55,7 @@ from runtime_agent.xray.stream import Stream
 
 WORKER_THREADS = 4
 CHECK_THREADS = 2
+AGAIN_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -145,13 +147,13 @@ class Control:
         self._thread("placement", lambda: self.placement.run(stopped))
         if self.library:
             self._thread("library", lambda: self.library.run(stopped))
-        self._thread("recover", self.sessions.recover)
+        self._thread("recover", lambda: recovery.run(self.sessions, stopped))
         self._thread("pool", lambda: self.pool.run(stopped))
         self._thread("opened", lambda: opened.run(settings, self.pool.want, stopped))
         self._thread("reaper", lambda: reaper.run(self.sessions, stopped))
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:
-        threading.Thread(target=body, name=name, daemon=True).start()
+        threading.Thread(target=keep, args=(name, body, self.stopped), name=name, daemon=True).start()
 
     def _worker_is_ready(self, sender: Any, **_: Any) -> None:
         """The consumer exists only now; from here on the tap follows the room there is."""
@@ -171,6 +173,17 @@ class Control:
 
     def _worker_stops(self, **_: Any) -> None:
         self.stopped.set()
+
+
+def keep(name: str, body: Callable[[], None], stopped: threading.Event) -> None:
+    """Run a thread's ``body``, and again if it breaks: a host whose reaper or heartbeat has ended looks whole and is not."""
+    while True:
+        try:
+            return body()
+        except Exception:
+            log.exception("thread %s broke, it begins again in %g s", name, AGAIN_SECONDS)
+        if stopped.wait(AGAIN_SECONDS):
+            return
 
 
 BROKER_FAILURES = (OperationalError, OSError)

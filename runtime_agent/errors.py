@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from runtime_agent import protocol
 
 
@@ -13,3 +15,7 @@ class AgentError(Exception):
             raise ValueError(f"unknown reason {reason!r}")
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.detail = reason, detail
+
+
+STUCK = (AgentError, OSError, subprocess.SubprocessError)
+"""What making and removing sandboxes raise: a process that can't be killed, a runtime that hangs, a full disk."""

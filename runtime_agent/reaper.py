@@ -14,8 +14,10 @@ from types import ModuleType
 from typing import Any
 
 from runtime_agent import conmon, protocol, rewind, sandbox
+from runtime_agent.errors import STUCK
 from runtime_agent.records import SITE, Record
 from runtime_agent.sessions import Sessions
+from runtime_agent.turns import Busy
 
 PERIOD_SECONDS = 60.0
 MAX_AGE_SECONDS = 24 * 3600
@@ -29,19 +31,28 @@ def reap(sessions: Sessions, *, machinery: ModuleType | Any = sandbox, now: floa
     now = now or time.time()
     gone = []
     for session_id in _session_ids(sessions):
-        record = sessions.records.find(session_id)
-        if record is None or record.owner != SITE:
-            if not _is_somebodys(sessions, session_id, record, now):
-                _forget(sessions, session_id, machinery)
+        try:
+            if _reap_one(sessions, session_id, machinery, now):
+                log.info("reaped session_id=%s", session_id)
                 gone.append(session_id)
-        elif now - record.accepted_at > MAX_AGE_SECONDS:
-            sessions.delete(session_id, keep=True)
-            gone.append(session_id)
-    for session_id in gone:
-        log.info("reaped session_id=%s", session_id)
+        except (*STUCK, Busy) as error:  # the others need not wait for it
+            log.error("can't be reaped now session_id=%s: %s", session_id, error)
     sessions.records.forget_ended(now)
     sessions.records.forget_recordings(now - YOUNG_SECONDS)
     return gone + make_room(sessions)
+
+
+def _reap_one(sessions: Sessions, session_id: str, machinery: ModuleType | Any, now: float) -> bool:
+    record = sessions.records.find(session_id)
+    if record is None or record.owner != SITE:
+        if _is_somebodys(sessions, session_id, record, now):
+            return False
+        _forget(sessions, session_id, machinery)
+    elif now - record.accepted_at > MAX_AGE_SECONDS:
+        sessions.delete(session_id, keep=True)
+    else:
+        return False
+    return True
 
 
 def make_room(sessions: Sessions) -> list[str]:
@@ -87,6 +98,6 @@ def run(sessions: Sessions, stopped: threading.Event) -> None:
             reap(sessions)
             rewind.make_room(sessions)
             conmon.clean_up(sessions.settings, time.time())
-        except OSError:
+        except STUCK:
             log.exception("reaper failed; it tries again in %g s", PERIOD_SECONDS)
         stopped.wait(PERIOD_SECONDS)

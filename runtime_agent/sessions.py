@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -24,19 +21,20 @@ from runtime_agent import content, progress, protocol, recording, rewind, sandbo
 from runtime_agent.capacity import Capacity, HostFull
 from runtime_agent.claims import Claims, NoClaims
 from runtime_agent.content import Lab
-from runtime_agent.errors import AgentError
+from runtime_agent.errors import STUCK, AgentError
 from runtime_agent.events import Outbox
 from runtime_agent.launch import launch
 from runtime_agent.points import Points
 from runtime_agent.records import Kept, Record, Records
 from runtime_agent.settings import Settings
+from runtime_agent.turns import Turns
 
 START_ROWS, START_COLS = 24, 80
 log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """All sessions of this host. ``machinery`` and ``terminals`` are the modules sandbox and spawn, or fakes."""
+    """All sessions of this host; what is asked may raise Busy. ``machinery`` and ``terminals`` are sandbox and spawn, or fakes."""
 
     def __init__(self, settings: Settings, outbox: Outbox, capacity: Capacity, records: Records, *,
                  machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn,
@@ -49,22 +47,20 @@ class Sessions:
         self.on_check: Callable[[str], None] = lambda session_id: None
         self.on_limits: Callable[[Any, Any, Any], None] = lambda session_id, machine, wishes: None
         self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def lock_of(self, session_id: str) -> threading.Lock:
+        self.turns = Turns()
+        self.lock_of = self.turns.lock_of
         """Whoever changes what the disk says of a session holds this."""
-        return self._locks[session_id]
 
     # --- create -------------------------------------------------------------------------------------------
 
     def create(self, session_id: Any, generation: Any, digest: Any, resume: Any, point: Any = None) -> None:
-        """Bring a session to ``ready``, or say ``failed``. Raises HostFull, and then has done nothing."""
+        """Bring a session to ``ready``, or say ``failed``. Raises HostFull or Busy, and then has done nothing."""
         session_id = protocol.check_session_id(session_id)
         if isinstance(generation, bool) or not isinstance(generation, int) or not isinstance(resume, bool) \
                 or not (point is None or (isinstance(point, str) and resume)):
             self._emit_failed(session_id, 0, AgentError("bad-message", "generation, resume or point has a wrong type"))
             return
-        with self.lock_of(session_id):
+        with self.turns.take(session_id):
             if self._is_stale(session_id, generation):
                 log.info("stale create session_id=%s generation=%d", session_id, generation)
                 return
@@ -79,7 +75,7 @@ class Sessions:
                 raise
             except AgentError as error:
                 self._undo(record, error)
-            except (OSError, subprocess.SubprocessError) as error:
+            except Exception as error:  # whatever a start breaks on, its student hears of it
                 log.exception("start failed session_id=%s", session_id)
                 self._undo(record, AgentError("start-failed", repr(error)))
 
@@ -132,21 +128,24 @@ class Sessions:
         """Open (or find open) one more terminal and say so; one that can't be opened is said to be closed."""
         protocol.terminal_id(session_id, number)
         rows, cols = protocol.clamp_size(int(rows), int(cols))
-        with self.lock_of(session_id):
+        with self.turns.take(session_id):
             record = self.records.find(session_id)
             if record is None or machine not in self.records.machines(session_id):
                 log.warning("no sandbox for a terminal session_id=%s machine=%r", session_id, machine)
                 return
-            box = self.machinery.find(self.settings, session_id, machine)
-            if box is not None:
-                self.terminals.open_terminal(self.settings, box, number, rows, cols)
+            is_open = False
+            try:
+                if box := self.machinery.find(self.settings, session_id, machine):
+                    is_open = bool(self.terminals.open_terminal(self.settings, box, number, rows, cols))
+            except AgentError as error:
+                log.warning("terminal not opened session_id=%s number=%d: %s", session_id, number, error)
             self.emit("terminal", record, {"number": number, "machine": machine,
-                                           "state": "open" if box else "closed", "status": None})
+                                           "state": "open" if is_open else "closed", "status": None})
 
     def close_terminal(self, session_id: Any, number: Any) -> None:
         """Hang up a terminal and say that it is closed; one that is not there is closed already."""
         protocol.terminal_id(session_id, number)
-        with self.lock_of(session_id):
+        with self.turns.take(session_id):
             record = self.records.find(session_id)
             for machine in self.records.machines(session_id) if record else ():
                 box = self.machinery.find(self.settings, session_id, machine)
@@ -160,7 +159,7 @@ class Sessions:
         """End a session on this host, whatever is left of it, and say ``removed``. With ``newest`` only a run of that
         generation or an older one: a delete that comes late must not end what was started after it was sent."""
         session_id = protocol.check_session_id(session_id)
-        with self.lock_of(session_id):
+        with self.turns.take(session_id):
             record = self.records.find(session_id)
             if record and isinstance(newest, int) and record.generation > newest:
                 log.info("stale delete session_id=%s generation=%d", session_id, newest)
@@ -183,25 +182,13 @@ class Sessions:
     def report(self, session_id: Any) -> None:
         """Say again how the session stands, for a site that may have missed it."""
         session_id = protocol.check_session_id(session_id)
-        with self.lock_of(session_id):
+        with self.turns.take(session_id):
             record = self.records.find(session_id)
             if record is None:
                 generation = max(self.records.ended_generation(session_id), 0)
                 self._emit_failed(session_id, generation, AgentError("lost", "this host knows no such session"))
             else:
                 self._report_locked(record)
-
-    def recover(self) -> None:
-        """Carry on with every start that the death of the former process cut short, and end what it left half done."""
-        rewind.clean_up(self)
-        for record in self.records.all():
-            if record.state == "starting" and record.owner == "site":
-                log.info("carrying on session_id=%s", record.session_id)
-                self.create(record.session_id, record.generation, record.lab, record.resume, record.point)
-
-    def close_tap(self) -> None:
-        """Stop taking creates before one is put back, or it would come straight here again."""
-        self.on_places_changed(2.0)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -234,16 +221,30 @@ class Sessions:
     # --- undoing ------------------------------------------------------------------------------------------
 
     def _undo(self, record: Record, error: AgentError) -> None:
-        """Leave nothing of a failed start but the disk that a resume came for."""
+        """Leave nothing of a failed start but the disk that a resume came for. What can't be removed now stays on record,
+        so that the site sees it and asks for its end until it is gone; until then nobody else gets its ids."""
         log.warning("create failed session_id=%s reason=%s: %s", record.session_id, error.reason, error)
-        self._remove_machines(record.session_id, keep=record.resume)
-        self.records.bury(record.session_id, record.generation)
+        try:
+            self._remove_machines(record.session_id, keep=record.resume)
+            self.records.bury(record.session_id, record.generation)
+        except STUCK as stuck:
+            log.error("can't be removed now session_id=%s: %s", record.session_id, stuck)
+            record.state = "exited"
+            self.records.save(record)
         self._emit_failed(record.session_id, record.generation, error)
         self.on_places_changed(0)
 
     def _remove_machines(self, session_id: str, keep: bool) -> None:
+        """Raises one of STUCK when as much as possible is gone."""
+        stuck = None
         for machine in self.records.machines(session_id):
-            self.machinery.delete(self.settings, session_id, machine, keep_disk=keep)
+            try:
+                self.machinery.delete(self.settings, session_id, machine, keep_disk=keep)
+            except STUCK as error:
+                stuck = error
+        if stuck:
+            self.turns.let_rest(session_id)
+            raise stuck
         if keep:
             self.records.keep(session_id)
         self.records.remove(session_id, keep)

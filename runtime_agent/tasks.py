@@ -17,8 +17,11 @@ from runtime_agent import protocol, settings
 from runtime_agent.capacity import HostFull
 from runtime_agent.celeryapp import make_app
 from runtime_agent.sessions import Sessions
+from runtime_agent.turns import Busy
 
 RESUME_RETRY_SECONDS = 2
+COMES_BACK = {"autoretry_for": (Busy,), "max_retries": 30, "default_retry_delay": RESUME_RETRY_SECONDS}
+"""The site says again what it has heard no answer to, so a message need not come back for ever."""
 
 log = logging.getLogger(__name__)
 app = make_app(settings.load(os.environ))
@@ -36,22 +39,22 @@ def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any =
     _Work.sessions.capacity.note_begun()
     try:
         _Work.sessions.create(session_id, generation, lab, resume, point)
-    except redis.RedisError as error:  # whether the run is ours can't be asked: it waits here until it can
-        log.warning("create waits for the bus session_id=%s: %s", session_id, error)
+    except (redis.RedisError, Busy) as error:  # whether the run is ours can't be asked: it waits here until it can
+        log.warning("create waits session_id=%s: %s", session_id, error)
         raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
     except HostFull:
         if resume:  # its disk is here and nowhere else, so it waits in this host's own queue
             raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
-        _Work.sessions.close_tap()
+        _Work.sessions.on_places_changed(2.0)  # before it is put back, or it would come straight here again
         raise Reject("host-full", requeue=True) from None
 
 
-@app.task(name=protocol.TASK_OPEN_TERMINAL)
+@app.task(name=protocol.TASK_OPEN_TERMINAL, **COMES_BACK)
 def open_terminal(session_id: Any, number: Any, machine: Any, rows: Any, cols: Any) -> None:
     _Work.sessions.open_terminal(session_id, number, machine, rows, cols)
 
 
-@app.task(name=protocol.TASK_CLOSE_TERMINAL)
+@app.task(name=protocol.TASK_CLOSE_TERMINAL, **COMES_BACK)
 def close_terminal(session_id: Any, number: Any) -> None:
     _Work.sessions.close_terminal(session_id, number)
 
@@ -66,12 +69,12 @@ def limits(session_id: Any, machine: Any, wishes: Any) -> None:
     _Work.sessions.on_limits(session_id, machine, wishes)
 
 
-@app.task(name=protocol.TASK_DELETE)
+@app.task(name=protocol.TASK_DELETE, **COMES_BACK)
 def delete(session_id: Any, keep: Any = False, newest: Any = None) -> None:
     _Work.sessions.delete(session_id, keep, newest)
 
 
-@app.task(name=protocol.TASK_REPORT)
+@app.task(name=protocol.TASK_REPORT, **COMES_BACK)
 def report(session_id: Any) -> None:
     _Work.sessions.report(session_id)
 

@@ -61,6 +61,8 @@ class MachineRoom:
     fails_with: Exception | None = None
     fails_on: str | None = None
     """The machine that fails; every one if it is None."""
+    stuck: dict[str, Exception] = field(default_factory=dict)
+    """What deleting this machine raises."""
 
     def create(self, settings: Any, spec: Any, on_stage: Any) -> Box:
         place = (spec.session_id, spec.machine)
@@ -83,6 +85,8 @@ class MachineRoom:
         return list(self.boxes.values())
 
     def delete(self, settings: Any, session_id: str, machine: str, keep_disk: bool = False) -> None:
+        if machine in self.stuck:
+            raise self.stuck[machine]
         self.boxes.pop((session_id, machine), None)
         if keep_disk:
             self.kept.append((session_id, machine))

@@ -2,11 +2,12 @@
 
 import json
 import os
+import threading
 from types import SimpleNamespace
 
 import pytest
 
-from runtime_agent import points, progress, protocol, reaper, rewind, rootfs
+from runtime_agent import points, progress, protocol, reaper, recovery, rewind, rootfs
 from runtime_agent.checks import Checker, Examiner
 from runtime_agent.diskcopy import Skipped, Source
 from runtime_agent.errors import AgentError
@@ -121,7 +122,7 @@ def test_a_rewind_cut_short_is_carried_on_by_the_next_process(scene):
     sessions.delete(ALICE, True)
     sessions.records.save(Record(ALICE, 2, lab, resume=True, point="second"))
     told(sessions)
-    sessions.recover()
+    recovery.run(sessions, threading.Event())
     assert told(sessions)[-1] == ("ready", None)
     assert room.disk(ALICE).read_text() == "after one"
 

@@ -1,8 +1,10 @@
 """What the site may ask of a host: each message does its thing once, and a bad one is refused with a reason."""
 
+import threading
+
 import pytest
 
-from runtime_agent import celeryapp, protocol
+from runtime_agent import celeryapp, protocol, recovery
 from runtime_agent.capacity import HostFull
 from runtime_agent.errors import AgentError
 from runtime_agent.protocol import ProtocolError
@@ -169,7 +171,7 @@ def test_a_full_host_does_nothing_and_says_so_to_its_caller_only(tmp_path):
 def test_a_start_cut_short_is_carried_on_by_the_next_process(site):
     sessions, room, lab = site
     sessions.records.save(Record(ALICE, 3, lab))
-    sessions.recover()
+    recovery.run(sessions, threading.Event())
     assert told(sessions) == READY
     assert sessions.records.find(ALICE).state == "ready"
 

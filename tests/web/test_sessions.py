@@ -77,7 +77,7 @@ def test_the_planned_end_keeps_the_disk_and_extending_stops_at_the_deadline(alic
     assert session.expires_at == session.deadline_at
     LabSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     timers.watch()
-    assert asked[-1][2] == {"session_id": str(session.id), "keep": True}
+    assert asked[-1][2] == {"session_id": str(session.id), "keep": True, "newest": 0}
 
 
 def test_what_a_check_says_is_noted_without_a_look_at_the_lesson_s_text(alice, lesson, asked):

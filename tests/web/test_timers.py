@@ -106,7 +106,7 @@ def test_a_disk_is_dropped_when_its_time_is_over_and_only_once(ready, asked):
     before = len(asked)
     for _ in range(2):
         timers.watch(ready.kept_until + timedelta(seconds=1))
-    assert asked[before:] == [(protocol.TASK_DELETE, "agent.h1", {"session_id": str(ready.id), "keep": False})]
+    assert asked[before:] == [(protocol.TASK_DELETE, "agent.h1", {"session_id": str(ready.id), "keep": False, "newest": 0})]
     assert not sessions.can_resume(LabSession.objects.get())
 
 
