@@ -60,7 +60,13 @@ class Outbox:
         with self._locked():
             paths = sorted(self.directory.glob("*.json"))
         for path in paths:
-            yield path, json.loads(path.read_text())
+            try:
+                event = json.loads(path.read_text())
+            except ValueError:  # torn by a power cut; nothing behind it may wait for it
+                log.error("torn event, dropped: %s", path.name)
+                path.unlink(missing_ok=True)
+            else:
+                yield path, event
 
     def send_now(self, send: Send) -> int:
         """Send all that waits, in order; the first failure stops it and is raised."""
@@ -79,9 +85,13 @@ class Outbox:
 
     def _next_sequence(self) -> int:
         """Written before the event is, so that a crash between the two leaves a gap and never a repeat. A host that was
-        set up anew under its old name begins with the time, which is more than it ever counted to."""
+        set up anew under its old name, or lost the number with its power, begins with the time, which is more than it ever
+        counted to."""
         counter = self.directory / "sequence"
-        seq = int(counter.read_text()) + 1 if counter.exists() else time.time_ns() // 1_000_000
+        try:
+            seq = int(counter.read_text()) + 1
+        except (FileNotFoundError, ValueError):
+            seq = time.time_ns() // 1_000_000
         _write(counter, str(seq))
         return seq
 

@@ -128,9 +128,14 @@ class Points:
                 shutil.rmtree(self._folder(session_id) / f"{point['number']:02d}")
 
     def clean_up(self) -> None:
-        """Remove what a kill left half made. Called before anything else uses the points."""
+        """Remove what a kill left half made or a power cut tore. Called before anything else uses the points."""
         for leftover in self.directory.glob("*/.*"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        for file in self.directory.glob("*/[0-9]*/point.json"):
+            try:
+                json.loads(file.read_text())
+            except ValueError:
+                shutil.rmtree(file.parent)
 
     def _folder(self, session_id: str) -> Path:
         return self.directory / protocol.check_session_id(session_id)

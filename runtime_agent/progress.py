@@ -80,10 +80,10 @@ class Progress:
 
 
 def load(path: Path) -> Progress:
-    """Read a progress file; one that is not there is an empty progress."""
+    """Read a progress file; one that is not there, or that a power cut tore, is an empty progress."""
     try:
         return Progress(**json.loads(path.read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return Progress()
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from runtime_agent import protocol
 
@@ -108,7 +109,7 @@ class Records:
         for path in self.disks_dir.glob("*.kept.json"):
             session_id = path.name.partition(".")[0]
             if self.find(session_id) is None:
-                found.append(Kept(session_id, size=self.bytes_of(session_id), **json.loads(path.read_text())))
+                found.append(Kept(session_id, size=self.bytes_of(session_id), **_read_kept(path)))
         return sorted(found, key=lambda kept: kept.ended_at)
 
     def bytes_of(self, session_id: str) -> int:
@@ -139,10 +140,10 @@ class Records:
         _write(self.ended_dir / session_id, str(max(generation, self.ended_generation(session_id))))
 
     def ended_generation(self, session_id: str) -> int:
-        """The last generation known to have ended here; -1 if none has."""
+        """The last generation known to have ended here; -1 if none has, or if a power cut tore what was known."""
         try:
             return int((self.ended_dir / session_id).read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return -1
 
     def forget_ended(self, now: float | None = None) -> None:
@@ -166,6 +167,15 @@ class Records:
 
     def _kept_progress(self, session_id: str) -> Path:
         return self.disks_dir / f"{session_id}.progress.json"
+
+
+def _read_kept(path: Path) -> dict[str, Any]:
+    """One that a power cut tore is the first to make room."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError:
+        log.error("torn note of a kept disk: %s", path.name)
+        return {"generation": 0, "ended_at": 0.0}
 
 
 def _write(path: Path, text: str) -> None:

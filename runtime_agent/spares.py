@@ -120,11 +120,8 @@ def _by_age(settings: Settings) -> Iterator[Spare]:
         with contextlib.suppress(FileNotFoundError):  # claimed while we looked
             found.append((file.stat().st_mtime_ns, file))
     for _, file in sorted(found):
-        try:
-            text = file.read_bytes()
-        except FileNotFoundError:
-            continue
-        yield _read(json.loads(text))
+        if known := state.load(file.parent):
+            yield _read(known)
 
 
 def _read(found: dict[str, Any]) -> Spare:
@@ -178,7 +175,7 @@ def leftovers(settings: Settings) -> list[str]:
     A folder without state.json is looked at first and the sessions after it: a claim goes from here to there, and a
     session's state is the last thing that its ``delete`` removes.
     """
-    orphans = {home.name for home in settings.spares_dir.glob("*/") if not (home / state.FILE).exists()}
+    orphans = {home.name for home in settings.spares_dir.glob("*/") if state.load(home) is None}
     if not orphans:
         return []
     states = (state.load(file.parent) or {} for file in settings.sandboxes_dir.glob(f"*/*/{state.FILE}"))
