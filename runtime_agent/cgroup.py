@@ -17,6 +17,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,17 +164,16 @@ class Group:
         """Every process in the group or below it, as the host numbers them."""
         found: set[int] = set()
         for folder in self.folders():
-            for file in folder.rglob("cgroup.procs"):
+            for group in _tree(folder):
                 with contextlib.suppress(OSError):
-                    found.update(int(line) for line in file.read_text().split())
+                    found.update(int(line) for line in (group / "cgroup.procs").read_text().split())
         return found
 
     def oom_kills(self) -> int:
         """How many processes the memory limit has killed. On v1 each group counts its own, so they are added up."""
         if self.version == 2:
             return _field(self.file("", "memory.events"), "oom_kill")
-        top = self.file("memory", "")
-        return sum(_field(file, "oom_kill") for file in top.rglob("memory.oom_control"))
+        return sum(_field(group / "memory.oom_control", "oom_kill") for group in _tree(self.file("memory", "")))
 
     # --- ending -------------------------------------------------------------------------------------------
 
@@ -204,9 +204,8 @@ class Group:
         """Kill and take away the groups, and the session's group when it was the last in it. Repeats safely."""
         self.kill()
         for folder in self.folders():
-            for group in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            for group in _tree(folder):
                 _remove(group)
-            _remove(folder)
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
 
@@ -258,6 +257,12 @@ def make_conmon_group(name: str, root: Path = ROOT) -> None:
     for file, weight in CONMON_WEIGHT.items():
         if group.file("cpu", file).exists():
             _write(group.file("cpu", file), weight)
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """The group in ``folder`` and those below it, children first. An engine inside may remove some meanwhile, which
+    Path.rglob takes for an error."""
+    return (Path(group) for group, _, _ in os.walk(folder, topdown=False))
 
 
 def _write(file: Path, value: object) -> None:

@@ -13,6 +13,7 @@ this module only reads.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -100,7 +101,8 @@ def _renew_bashrc(guest: Path) -> None:
     current, wanted = guest / "etc" / "bashrc", (GUEST_FILES / "bashrc").read_bytes()
     if current.read_bytes() == wanted:
         return
-    renewed = current.with_suffix(".new")
-    renewed.write_bytes(wanted)
-    renewed.chmod(0o644)
-    renewed.replace(current)
+    descriptor, name = tempfile.mkstemp(prefix=".bashrc-", dir=current.parent)  # several starts may do so at once
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(wanted)
+    os.chmod(name, 0o644)
+    os.replace(name, current)
