@@ -59,15 +59,25 @@ class Supervisor:
         wait = 0.0
         while not self.stopping.is_set():
             began = time.monotonic()
-            child = await self.start(service)
-            await self.copy_output(service.name, child)
-            status = await child.wait()
+            end = await self.run_once(service)
             if self.stopping.is_set():
                 return
-            self.say("lab", f"{service.name} ended with status {status}, starting it again")
+            self.say("lab", f"{service.name} {end}, starting it again")
             wait = 0.2 if time.monotonic() - began > STEADY_SECONDS else min(MAX_WAIT_SECONDS, wait * 2 + 0.2)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), wait)
+
+    async def run_once(self, service: Service) -> str:
+        """How it ended, in words."""
+        try:
+            child = await self.start(service)
+        except OSError as error:  # no memory or no place for one more process, which may pass
+            return f"could not be started ({error})"
+        copying = asyncio.create_task(self.copy_output(service.name, child))
+        if self.stopping.is_set():  # stop() was here while it was being started
+            await self.stop(service.name)
+        await copying
+        return f"ended with status {await child.wait()}"
 
     async def start(self, service: Service) -> asyncio.subprocess.Process:
         if service.waits_for:
@@ -99,12 +109,15 @@ class Supervisor:
             self.say(name, line.decode(errors="replace").rstrip())
 
     def say(self, name: str, text: str) -> None:
+        """A line that can't be written is lost: who does not read what a service says, stops it when its pipe is full."""
         line = line_of(name, text)
-        self.log.write(line)
-        self.log.flush()
+        with contextlib.suppress(OSError):
+            self.log.write(line)
+            self.log.flush()
         if self.log is not sys.stdout and (name == "lab" or os.environ.get("BULKHEAD_VERBOSE")):
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            with contextlib.suppress(OSError):
+                sys.stdout.write(line)
+                sys.stdout.flush()
 
     async def stop(self, name: str) -> None:
         child = self.running.get(name)
