@@ -33,6 +33,7 @@ SLOW_SECONDS = 3.0
 ALIVE_MS = 5000
 """So often a panel hears at least that somebody looked, also when nothing has changed."""
 RETRY_SECONDS = 1.0
+ASK_SECONDS, SILENT_SECONDS = 10.0, 30.0
 log = logging.getLogger(__name__)
 
 
@@ -69,16 +70,30 @@ class Stream:
     def listen(self, stopped: threading.Event) -> None:
         while not stopped.is_set():
             try:
-                with redis.Redis.from_url(self.settings.redis_url).pubsub(ignore_subscribe_messages=True) as wishes:
+                bus = redis.Redis.from_url(self.settings.redis_url, socket_timeout=3, socket_connect_timeout=3)
+                with bus.pubsub(ignore_subscribe_messages=True) as wishes:
                     wishes.psubscribe(protocol.FACTS_WISH_PATTERN)
                     wishes.get_message(timeout=1.0)  # the confirmation: only now is a wish heard
                     self.publisher.publish(protocol.FACTS_HELLO_CHANNEL, self.settings.host)
-                    while not stopped.is_set():
-                        if message := wishes.get_message(timeout=1.0):
-                            self.take(message["channel"], message["data"])
+                    self._hear(wishes, stopped)
             except redis.RedisError as error:
                 log.warning("no wishes for facts: %s", error)
                 stopped.wait(RETRY_SECONDS)
+
+    def _hear(self, wishes: Any, stopped: threading.Event) -> None:
+        """Take wishes until the line is lost. A Redis whose machine lost its power does not say so, hence it is asked."""
+        heard = asked = self.clock()
+        while not stopped.is_set():
+            message, now = wishes.get_message(timeout=1.0), self.clock()
+            if message:
+                heard = now
+                if message["type"] == "pmessage":
+                    self.take(message["channel"], message["data"])
+            elif now - heard > SILENT_SECONDS:
+                raise redis.ConnectionError("it has fallen silent")
+            elif now - max(heard, asked) > ASK_SECONDS:
+                wishes.ping()
+                asked = now
 
     def take(self, channel: bytes, wish: bytes) -> None:
         """One wish; of a session that this host does not have, or in other words, it is none."""

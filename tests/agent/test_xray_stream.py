@@ -1,9 +1,11 @@
 """What is sent to open panels: differences that rebuild the document, when, and for how long."""
 
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -209,3 +211,37 @@ def test_a_change_of_processes_asks_for_a_look_at_sessions_that_ask_the_facts(sc
     assert checker.asking == set(), "a sandbox that is gone is not watched"
     watched.look_around()
     assert watched.seen == {}
+
+
+class Wishes:
+    """A line to Redis on which nobody says anything, but for the answers to ``ping``."""
+
+    def __init__(self, scene, answers, until=1e9):
+        self.scene, self.answers, self.until = scene, answers, until
+        self.stopped, self.asked, self.is_owed = threading.Event(), 0, False
+
+    def get_message(self, timeout):
+        self.scene.now += timeout
+        if self.scene.now > self.until:
+            self.stopped.set()
+        is_owed, self.is_owed = self.is_owed, False
+        return {"type": "pong", "channel": None, "data": b""} if is_owed else None
+
+    def ping(self):
+        self.asked += 1
+        self.is_owed = self.answers
+
+
+def test_a_redis_that_has_fallen_silent_is_asked_and_then_left(scene):
+    """One whose machine lost its power: the line stands, and nothing comes."""
+    began, line = scene.now, Wishes(scene, answers=False)
+    with pytest.raises(redis.ConnectionError):
+        scene.stream._hear(line, line.stopped)
+    assert line.asked == 2
+    assert scene.now - began == stream.SILENT_SECONDS + 1
+
+
+def test_a_quiet_line_that_answers_is_kept(scene):
+    line = Wishes(scene, answers=True, until=scene.now + 200)
+    scene.stream._hear(line, line.stopped)
+    assert 15 <= line.asked <= 20
