@@ -17,7 +17,7 @@ import time
 import traceback
 import uuid
 from typing import Any
-from urllib import error, parse, request
+from urllib import parse, request
 
 import structlog
 from environs import ValidationError
@@ -74,8 +74,8 @@ class SentryHandler(logging.Handler):
             event = self.queue.get()
             try:
                 self._send(event)
-            except (OSError, error.URLError):
-                pass  # a log line about it would be the next event
+            except Exception:  # noqa: S110  (a log line about it would be the next event, and a broken server ends no thread)
+                pass
             finally:
                 self.queue.task_done()
 

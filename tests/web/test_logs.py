@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import logging
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -129,6 +130,21 @@ def test_a_sentry_that_is_away_costs_nothing():
     for _ in range(3):
         handler.emit(logging.LogRecord("x", logging.ERROR, "f", 1, "m", (), None))
     handler.flush()
+    assert handler.queue.unfinished_tasks == 0
+
+
+def test_a_sentry_that_talks_nonsense_gets_the_next_report_too():
+    """http.client.BadStatusLine is no OSError."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        handler = sentry.SentryHandler(f"http://public@127.0.0.1:{door.getsockname()[1]}/1")
+        for _ in range(2):
+            handler.emit(logging.LogRecord("x", logging.ERROR, "f", 1, "m", (), None))
+            door.settimeout(10)
+            line, _ = door.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(b"nonsense\r\n\r\n")
+        handler.flush()
     assert handler.queue.unfinished_tasks == 0
 
 
