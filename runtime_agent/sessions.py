@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """All sessions of this host; what is asked may raise Busy. ``machinery`` and ``terminals`` are sandbox and spawn, or fakes."""
+    """All sessions of this host; whoever asks may get Busy. ``machinery`` and ``terminals`` are sandbox and spawn, or fakes."""
 
     def __init__(self, settings: Settings, outbox: Outbox, capacity: Capacity, records: Records, *,
                  machinery: ModuleType | Any = sandbox, terminals: ModuleType | Any = spawn,

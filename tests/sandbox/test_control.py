@@ -11,7 +11,7 @@ import uuid
 import pytest
 import redis
 
-from runtime_agent import protocol, sandbox, slots, spares, spawn
+from runtime_agent import control, protocol, sandbox, slots, spares, spawn
 from runtime_agent.keyboard import Keyboard
 from tests.agent.labs import lab_document, publish
 from tests.instance import wait_until
@@ -109,6 +109,23 @@ def test_a_lab_that_asks_for_what_there_is_not_is_refused_with_its_reason(site, 
     site.create(session_id, publish(site.settings.content_dir, document))
     assert site.wait_for(session_id, "failed")["payload"]["reason"] == reason
     assert not (site.settings.agent_dir / "sandboxes" / session_id).exists()
+
+
+def test_messages_about_a_session_that_is_being_made_keep_no_thread_from_the_others(site, session_id):
+    """More of them than the agent has threads, as the site says again what it has heard no answer to."""
+    slow = publish(site.settings.content_dir, lab_document(setup={"box": "setup.sh"}), {"setup.sh": "sleep 12"})
+    site.create(session_id, slow)
+    site.wait_for(session_id, "stage", stage="setup")
+    for _ in range(control.WORKER_THREADS + 2):
+        site.delete(session_id)
+    other = str(uuid.uuid4())
+    site.create(other)
+    site.wait_for(other, "ready")
+    assert site.of(session_id, "ready") == [], "the other one waited for it"
+    site.wait_for(session_id, "removed")
+    assert site.of(session_id, "ready"), "a message that came back ended what it should have waited for"
+    site.delete(other)
+    site.wait_for(other, "removed")
 
 
 def test_an_unknown_lab_is_refused(site, session_id):
