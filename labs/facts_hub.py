@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 
 class Panel:
-    """One WebSocket that shows a session's facts. ``send`` takes a frame and is awaited in order."""
+    """One WebSocket that shows a session's facts. ``send`` takes a frame and is awaited in order; whatever it raises means
+    that nobody is there any more."""
 
     def __init__(self, session_id: str, send: Callable[[bytes], Awaitable[None]]):
         self.session_id, self.send = session_id, send
@@ -108,8 +109,11 @@ class FactsHub:
                 while True:
                     if message := await self.pubsub.get_message(timeout=5.0):
                         await self._take(message)
-            except AWAY as error:
-                log.warning("redis is away, facts again in %.1f s: %s", RETRY_SECONDS, error)
+            except Exception as error:  # all panels of this process hang on this task: it goes on whatever happens
+                if isinstance(error, AWAY):
+                    log.warning("redis is away, facts again in %.1f s: %s", RETRY_SECONDS, error)
+                else:
+                    log.exception("facts are subscribed to again")
                 async with self.changing:
                     self.is_subscribed = False
                     with contextlib.suppress(*AWAY):
@@ -144,9 +148,17 @@ class FactsHub:
             is_wanted, is_missing = panel.wants(version, kind)
             lacks = lacks or is_missing
             if is_wanted:
-                await panel.send(frame)
+                await self._send(panel, frame)
         if lacks:
             await self.ask(session_id, protocol.FACTS_OPEN)
+
+    async def _send(self, panel: Panel, frame: bytes) -> None:
+        """A page that is just closing its socket makes the server raise; that must not cost the others their picture."""
+        try:
+            await panel.send(frame)
+        except Exception as error:
+            log.info("panel is gone session_id=%s: %r", panel.session_id, error)
+            await self.leave(panel)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, FactsHub] = weakref.WeakKeyDictionary()

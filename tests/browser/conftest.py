@@ -40,6 +40,16 @@ def pytest_addoption(parser):
     parser.addoption("--long-cut", action="store_true", help="cut the network for ten minutes too")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """What the site's processes logged last stands below a failure: the page alone seldom says why."""
+    outcome = yield
+    site = item.funcargs.get("site")
+    if outcome.get_result().failed and site:
+        for name in ("web", "worker", "control", "bridge"):
+            outcome.get_result().sections.append((f"end of {name}.log", site.log(name)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def allow_synchronous_database():
     """Playwright runs an event loop in this thread; nothing here touches Django itself."""

@@ -134,6 +134,50 @@ async def test_a_gap_asks_for_the_whole_and_is_never_patched_over(alice, session
     await socket.disconnect()
 
 
+class Closing(Exception):
+    """What autobahn raises for a frame to a page that has sent its close and is not gone yet."""
+
+
+async def test_a_page_that_is_just_closing_does_not_blind_the_others(alice, session, agent):
+    socket = await opened(alice, session)
+    await agent.heard()
+    await agent.say(1, FactsFrame.WHOLE)
+    assert await version_of(socket) == (1, FactsFrame.WHOLE)
+
+    async def refuse(frame):
+        raise Closing
+
+    [panels] = facts_hub.current().panels.values()
+    gone = facts_hub.Panel(str(session.id), refuse)
+    await facts_hub.current().join(gone)
+    await agent.heard()
+    await agent.say(2)
+    await agent.say(2, FactsFrame.WHOLE)
+    await agent.say(3)
+    assert [await version_of(socket) for _ in range(2)] == [(2, FactsFrame.PATCH), (3, FactsFrame.PATCH)]
+    assert gone not in panels
+    await socket.disconnect()
+
+
+async def test_what_nobody_has_thought_of_does_not_blind_the_panels_for_good(alice, session, agent, monkeypatch):
+    socket = await opened(alice, session)
+    await agent.heard()
+    decode = protocol.decode_facts
+    broken = [True]
+
+    def once(frame):
+        if broken:
+            raise Closing(broken.pop())
+        return decode(frame)
+
+    monkeypatch.setattr(protocol, "decode_facts", once)
+    await agent.say(1, FactsFrame.WHOLE)
+    await agent.heard()  # it subscribes again and asks
+    await agent.say(1, FactsFrame.WHOLE)
+    assert await version_of(socket) == (1, FactsFrame.WHOLE)
+    await socket.disconnect()
+
+
 async def test_a_second_panel_gets_the_whole_and_the_first_does_not_get_it_again(alice, session, agent):
     first = await opened(alice, session)
     await agent.heard()
