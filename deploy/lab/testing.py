@@ -82,7 +82,7 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         Stage("sandbox", pytest("tests/sandbox", "-p", "no:django"), needs_root=True),
         Stage("faults", pytest("tests/faults", "-p", "no:django"), needs_root=True),
         Stage("cgroup2", lambda: python(places, "-m", "tests.rig", *rest), needs_root=True),
-        Stage("labs", lambda: check(places, []), needs_root=True),
+        Stage("labs", lambda: check(places, [], STAGE_SECONDS), needs_root=True),
         Stage("browser", pytest("tests/browser"), needs_root=True),
         Stage("systemd", lambda: boot(places, rest), needs_root=True)]
 
@@ -149,7 +149,7 @@ def front_end(places: Places) -> tuple[int, str]:
     return 0 if found.get("pass") and not found.get("fail") else 1, line
 
 
-def check(places: Places, paths: list[str]) -> tuple[int, str]:
+def check(places: Places, paths: list[str], limit: float | None = None) -> tuple[int, str]:
     """Solve the labs: publish them into a folder of their own, then drive real sandboxes through them."""
     with tempfile.TemporaryDirectory(prefix="bulkhead-check-") as folder:
         os.chmod(folder, 0o755)  # noqa: S103  (a sandbox's mapped root must see it)
@@ -165,7 +165,7 @@ def check(places: Places, paths: list[str]) -> tuple[int, str]:
         digests = [line.split()[0] for line in published.stdout.splitlines() if line.strip()]
         environment = {**test_environment(places), "BULKHEAD_CGROUP": "bulkhead-check", "BULKHEAD_SLOT_BASE": "20000"}
         status, output = python(places, "-m", "runtime_agent", "check-labs", "--content", folder, *digests,
-                                environment=environment)
+                                environment=environment, limit=limit)
     overview.note(places, output)
     return status, output
 
