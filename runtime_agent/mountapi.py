@@ -116,7 +116,12 @@ def user_namespace(base: int, size: int) -> int:
     """
     told_parent, tell_parent = os.pipe()
     told_child, tell_child = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # no place for one more process
+        for descriptor in (told_parent, tell_parent, told_child, tell_child):
+            os.close(descriptor)
+        raise
     if child == 0:  # only raw calls from here: another thread may have held any lock at the fork
         status = _libc.unshare(CLONE_NEWUSER)
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

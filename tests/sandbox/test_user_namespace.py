@@ -45,6 +45,16 @@ def test_threads_that_make_namespaces_at_once_do_not_wait_for_one_another():
     assert done.stdout.strip() == str(AT_ONCE * EACH), done.stderr
 
 
+def test_a_fork_that_is_refused_leaves_no_descriptor_open(monkeypatch):
+    def refuse():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.raises(BlockingIOError):
+        mountapi.user_namespace(slots.base_of(3), IDS_PER_SANDBOX)
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_a_namespace_maps_its_own_range():
     descriptor = mountapi.user_namespace(slots.base_of(3), IDS_PER_SANDBOX)
     try:
