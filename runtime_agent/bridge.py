@@ -94,7 +94,13 @@ class Bridge:
         for old in path.parent.glob(f"{terminal_id}.*"):
             if old != path:
                 old.unlink(missing_ok=True)
-        self.known[terminal_id], ring = found, Ring(path)
+        try:
+            ring = Ring(path)
+        except OSError as error:
+            os.close(master)
+            log.error("no room for a terminal session_id=%s: %s", terminal_id, error)
+            return None
+        self.known[terminal_id] = found
         self.channels[terminal_id] = Channel(
             terminal_id, master, ring, publish=self._publisher(terminal_id),
             is_clogged=lambda: self.speaker.is_clogged, on_mark=self._mark, on_end=self._ended,

@@ -35,13 +35,17 @@ _ROOM = RING_BYTES + READ_BYTES
 
 
 class Ring:
-    """One terminal's ring. Offsets count PTY bytes since the terminal was opened."""
+    """One terminal's ring. Offsets count PTY bytes since the terminal was opened.
+
+    Its file has all its blocks from the beginning (OSError if there is no room): in a mapping, a block that can't be had
+    later is a SIGBUS, and would end the bridge with everybody's terminals.
+    """
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, DATA_AT + _ROOM)
+            os.posix_fallocate(descriptor, 0, DATA_AT + _ROOM)
             self._map = mmap.mmap(descriptor, DATA_AT + _ROOM)
         finally:
             os.close(descriptor)

@@ -21,6 +21,8 @@ from runtime_agent.marks import TerminalMark
 from runtime_agent.protocol import RING_BYTES, WINDOW_BYTES, Frame
 from tests.agent.bus_stage import SESSION, TERMINAL, Stage, printed, until
 
+OTHER = f"{SESSION}.1"
+
 FLOOD = 100_000
 
 
@@ -498,3 +500,18 @@ async def test_the_end_of_a_command_is_told_to_control(stage):
                 return marks.decode(control.recv(1000))
         assert await until(told) == TerminalMark(SESSION, 0, is_done=True, status=0)
         assert told() is None
+
+
+async def test_a_full_run_folder_costs_one_terminal_and_not_the_bridge(stage, monkeypatch):
+    stage.line()
+    alice = await stage.page()
+    await alice.welcome()
+    stage.line(OTHER)
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        assert stage.bridge.open(OTHER) is None
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert stage.bridge.open(OTHER) is not None
+    await alice.type(b"x")
+    await until(lambda: alice.received() == 1)

@@ -161,3 +161,8 @@ def test_the_client_that_typed_longest_ago_makes_room(path):
     ring.note_received(1, 100)
     ring.note_received(99, 1)
     assert (ring.received(1), ring.received(2), ring.received(3), ring.received(99)) == (100, 0, 3, 1)
+
+
+def test_a_ring_has_all_its_room_from_the_beginning(path):
+    Ring(path).close()
+    assert path.stat().st_blocks * 512 >= path.stat().st_size > RING_BYTES
