@@ -46,10 +46,10 @@ def queue_of(session: LabSession) -> str:
     return fleet.queue_of(fleet.needs_of(session.lab))
 
 
-def waiting_in(session: LabSession) -> int:
-    """How many creates wait in this session's queue: while any does, its own may be one of them. Raises RedisError."""
+def is_under_way(session: LabSession) -> bool:
+    """Has a host claimed this start, or do creates wait in its queue, of which one may be its own? Raises RedisError."""
     with connect() as bus:
-        return int(bus.llen(queue_of(session)))
+        return bool(bus.llen(queue_of(session)) or bus.exists(fleet.claim_key(str(session.pk), session.generation)))
 
 
 def _create(session: LabSession, queue: str) -> None:

@@ -103,18 +103,18 @@ def _is_overdue(session: LabSession, now: datetime, hosts: Hosts) -> bool:
 
 
 def _may_be_lost(session: LabSession, hosts: Hosts) -> bool:
-    """A full house is reason enough to wait, a queue that is not empty may hold the request, and a host that is away
-    answers nothing."""
+    """A full house is reason enough to wait, a queue that is not empty may hold the request, a host that is away answers
+    nothing, and of a start that a host has claimed labs.hosts.reconciling takes care, once nobody has asked for a while."""
     if session.state == State.QUEUED and not session.is_resume:
         has_room = any(host.get("used", 0) < host.get("capacity", 0) and agent_client.takes(host, session.lab)
                        for host in hosts.values())
-        return has_room and not _is_waiting(session)
+        return has_room and not _is_under_way(session)
     return session.host in hosts and session.state != State.STARTING  # of which labs.hosts.reconciling takes care
 
 
-def _is_waiting(session: LabSession) -> bool:
+def _is_under_way(session: LabSession) -> bool:
     try:
-        return agent_client.waiting_in(session) > 0
+        return agent_client.is_under_way(session)
     except redis.RedisError:
         return True
 

@@ -88,7 +88,7 @@ def asked(monkeypatch, hosts):
     sent = []
     monkeypatch.setattr(agent_client.app, "send_task",
                         lambda task, queue, kwargs: sent.append((task, queue, kwargs)))
-    monkeypatch.setattr(agent_client, "waiting_in", lambda session: 0)
+    monkeypatch.setattr(agent_client, "is_under_way", lambda session: False)
     return sent
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labs import agent_client, events, notices, sessions
+from labs import agent_client, events, notices, sessions, timers
 from labs.hosts import publishing, reconciling, watching, wishes
 from labs.models import Bundle, LabSession, WorkerHost
 from runtime_agent import fleet, protocol
@@ -25,6 +25,9 @@ def on_commit_now(monkeypatch):
 @pytest.fixture
 def session(lesson, alice, asked, told):
     return sessions.start(alice, lesson)
+
+
+IS_UNDER_WAY = agent_client.is_under_way  # the fixture ``asked`` answers in its place
 
 
 @pytest.fixture
@@ -50,6 +53,9 @@ class Bus(dict):
 
     def exists(self, name):
         return name in self
+
+    def llen(self, name):
+        return 0
 
     def set(self, name, value):
         self[name] = value
@@ -177,6 +183,17 @@ def test_a_queued_start_that_a_host_has_claimed_is_asked_for_where_it_is(session
     monkeypatch.setattr(reconciling.agent_client, "connect", lambda: bus)
     reconcile(inventories, silent)
     assert [queue for _, queue, _ in asked] == ([queue] if queue else [])
+
+
+@pytest.mark.parametrize(("generation", "is_asked_again"), [(0, False), (1, True)])
+def test_a_start_that_a_host_has_claimed_is_not_put_into_the_queue_again(session, asked, monkeypatch, generation, is_asked_again):
+    """Each time would put off the look that finds its host silent, and other hosts drop it."""
+    asked.clear()
+    bus = Bus({fleet.claim_key(str(session.pk), generation): b"h1"})
+    monkeypatch.setattr(reconciling.agent_client, "connect", lambda: bus)
+    monkeypatch.setattr(reconciling.agent_client, "is_under_way", IS_UNDER_WAY)
+    timers.watch(timezone.now() + timedelta(seconds=60))
+    assert bool(asked) == is_asked_again
 
 
 def test_a_second_host_with_the_same_run_must_delete_it(ready, asked):
