@@ -17,7 +17,7 @@ FIRST_LANE = ("test_engines.py", "test_xray.py")
 ENGINES = ("unshare-cgroup", "ip-netns", "runc", "crun", "podman-run", "docker-run", "docker-limits", "containerd", "lxc",
            "nspawn", "cgroup")
 XRAY = ("a_fresh_sandbox_is_one_process_with_two_numbers", "a_group_made_inside_is_named_as_inside",
-        "every_value_is_of_the_documented_type", "real_engines_are_told_apart[oci]")
+        "every_value_is_of_the_documented_type", "limits_use_and_memory_kills", "real_engines_are_told_apart[oci]")
 CHOICE = (
     (*(f"test_engines.py::test_the_tool_does_its_work[{name}]" for name in ENGINES),
      *(f"test_xray.py::test_{name}" for name in XRAY)),
