@@ -44,15 +44,28 @@ def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: f
         _row, is_new = Event.objects.get_or_create(event_id=event_id, defaults={
             "session": session, "generation": generation, "seq": seq, "kind": kind, "at": moment,
             "payload": payload})
-        if not is_new or generation < session.generation or seq <= session.last_seq:
+        if not is_new or generation < session.generation or _is_overtaken(session, seq, kind, payload):
             return False
         if _is_of_another_host(session, host, kind):
             return False
-        session.last_seq, state_before = seq, session.state
+        session.last_seq, state_before = max(seq, session.last_seq), session.state
         notice = _APPLY[kind](session, payload, host, moment)
         session.save()
         sessions.tell_later(session, notice, state_before)
     return True
+
+
+def _is_overtaken(session: LabSession, seq: int, kind: str, payload: Payload) -> bool:
+    """Has a later word about the same been heard already? Several threads take events, and any two of a moment may overtake
+    one another: two tasks that pass at once must both count, in whatever order they come."""
+    if seq > session.last_seq:
+        return False
+    subject = _SUBJECTS.get(kind)
+    if subject is None:
+        return True
+    later = Event.objects.filter(session=session, generation=session.generation, seq__gt=seq,
+                                 kind__in=[other for other, field in _SUBJECTS.items() if field == subject])
+    return any(other[subject] == payload[subject] for other in later.values_list("payload", flat=True))
 
 
 def _is_of_another_host(session: LabSession, host: str, kind: str) -> bool:
@@ -171,6 +184,8 @@ def _note(session: LabSession, payload: Payload, host: str, at: datetime) -> Non
     """Kept as an Event for the operator; the agent follows it with ``failed`` where it ends the session."""
 
 
+_SUBJECTS = {"terminal": "number", "task_passed": "task", "task_pending": "task", "task_broken": "task"}
+"""What an event of this kind is about, by its field. All others are about the session as a whole."""
 _APPLY = {"stage": _stage, "ready": _ready, "failed": _failed, "terminal": _terminal, "removed": _removed,
           "task_passed": _task("passed"), "task_pending": _task("pending"), "task_broken": _task("broken"),
           "points": _points, "oom": _note, "exited": _note}

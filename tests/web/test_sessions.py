@@ -44,6 +44,31 @@ def test_an_event_told_twice_counts_once_and_an_older_one_not_at_all(alice, less
     assert (session.state, session.host) == ("ready", "h1")
 
 
+def test_two_words_that_overtake_one_another_both_count(alice, lesson, asked):
+    """Four threads take what the agent says in one breath: a terminal and its session, two tasks of one look."""
+    session = sessions.start(alice, lesson)
+    assert tell(session, "ready", 2, facts={})
+    assert tell(session, "terminal", 1, number=0, machine="box", state="open", status=None)
+    assert tell(session, "task_passed", 4, task="leap", saw="it")
+    assert tell(session, "task_passed", 3, task="look", saw="it")
+    assert session.terminals.get().title == "outside"
+    assert set(TaskResult.objects.values_list("task", "state")) == {("look", "passed"), ("leap", "passed")}
+    session.refresh_from_db()
+    assert (session.state, session.last_seq) == ("ready", 4)
+
+
+def test_an_older_word_about_the_same_thing_is_not_heard(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    tell(session, "task_passed", 5, task="look", saw="it")
+    assert not tell(session, "task_pending", 4, task="look", why="nothing yet")
+    tell(session, "terminal", 7, number=0, machine="box", state="closed", status=0)
+    assert not tell(session, "terminal", 6, number=0, machine="box", state="open", status=None)
+    assert tell(session, "terminal", 3, number=1, machine="box", state="open", status=None)
+    assert TaskResult.objects.get().state == "passed"
+    assert dict(session.terminals.values_list("number", "state")) == {0: "closed", 1: "open"}
+
+
 def test_an_unknown_kind_is_refused(alice, lesson, asked):
     with pytest.raises(protocol.ProtocolError, match="unknown-kind"):
         tell(sessions.start(alice, lesson), "party", 1)
