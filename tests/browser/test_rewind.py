@@ -55,7 +55,7 @@ def test_a_kept_sandbox_is_listed_and_deleted_after_one_question(alice, site):
     alice.goto(f"{site.url}/me/")
     row = alice.locator("table.kept tbody tr")
     assert LESSON in row.inner_text()
-    assert "KB" in row.inner_text()
+    assert "KiB" in row.inner_text()
     row.get_by_role("button", name="Delete").click()
     alice.locator("table.kept").wait_for(state="detached")
     assert len(asked) == 1

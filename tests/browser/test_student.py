@@ -21,8 +21,9 @@ def begin_afresh(page):
     """A fresh sandbox, whatever was before."""
     if page.locator("[data-restart]").is_visible():
         page.once("dialog", lambda dialog: dialog.accept())
+        before = page.locator("#session-state").get_attribute("data-generation")
         page.click("[data-restart]")
-        page.locator("#session-state:not([hidden])").wait_for(state="attached")
+        page.wait_for_function("before => document.getElementById('session-state').dataset.generation !== before", arg=before)
     start_sandbox(page)
 
 
