@@ -151,12 +151,15 @@ class Machine:
         return line
 
     def run(self, command, seconds):
-        """Type ``command`` at the guest's prompt; (what it printed, its exit status)."""
+        """Type ``command`` at the guest's prompt; (what it printed, its exit status).
+
+        Its status is asked for when the prompt is back: the echo of a question typed ahead falls into what it prints.
+        """
         line, deadline = self.serial(), time.monotonic() + seconds
         while not (self._has_prompt() or self._moved_in() or time.monotonic() > deadline):
             time.sleep(0.1)  # it still boots
-        line.sendall(b"\x03\n printf '\\001B\\n'; " + command.encode() + b"\n printf '\\001E%s\\n' $?\n")
-        heard = b""
+        line.sendall(b"\x03\n printf '\\001B\\n'; " + command.encode() + b"\n")
+        heard, is_asked = b"", False
         end = re.compile(rb"\x01B\r?\n(.*?)\x01E(\d+)", re.DOTALL)
         while not (found := end.search(heard)):
             if time.monotonic() > deadline:
@@ -166,6 +169,9 @@ class Machine:
                 if not chunk:
                     raise MachineError(f"{self.name} is gone, or somebody else is at its console")
                 heard += chunk
+            if not is_asked and PROMPT in heard.partition(b"\x01B")[2]:
+                line.sendall(b" printf '\\001E%s\\n' $?\n")
+                is_asked = True
         return _printed(found[1]), int(found[2])
 
 
