@@ -2,8 +2,9 @@
 is looked at again.
 
 A real agent does it, over a Redis of its own, with spares. What a session takes is compared by name where names last, by
-number where every session has names of its own (spares, processes); the agent's memory and descriptors are those of the
-last agent that was started, from when it had done its first tenth.
+number where every session has names of its own (spares, processes). Of the agent's own, memory is that of the last agent
+that was started, from when it had done its first tenth; descriptors are those of the first and of the last agent at rest:
+in between, their number is a matter of the moment (a spare alone holds two pipes).
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ REPEAT_SECONDS = 3.0
 """Of silence, after which the site says everything again: messages that a killed agent had fetched come again after two
 minutes only (VISIBILITY_SECONDS), and every task may be repeated."""
 MEMORY_SLACK_BYTES = 12 << 20
-DESCRIPTOR_SLACK = 6
-"""Connections to Redis that Celery opens when it needs them."""
+DESCRIPTOR_SLACK = 8
+"""Connections to Redis that threads open when they need them and keep. The last agent has a third of all sessions, 17 of
+the suite's 50: one descriptor left by each of them is well above this."""
 TIDY_SECONDS = 200.0
 """The agent's reaper comes each minute, kombu looks at what was not acknowledged in each hundredth second."""
 FOR_EVER = -1
@@ -154,6 +156,7 @@ def churn(site: Site, number: int, seed: int) -> dict[str, Any]:
     first = Churn(site, 3, random.Random(seed))  # noqa: S311
     first.run()
     before = wait_until_steady(first)
+    at_rest = first.agent_figures()["descriptors"]
     main = Churn(site, number, random.Random(seed), AGENT_KILLS)  # noqa: S311
     main.run()
     after: dict[str, Any] = {}
@@ -169,6 +172,7 @@ def churn(site: Site, number: int, seed: int) -> dict[str, Any]:
         changed = {name: difference(before[name], after[name]) for name in before if before[name] != after[name]}
         raise AssertionError(f"before and after differ: {changed}\n{site.instance.log('control')}") from None
     figures = main.agent_figures()
+    main.settled["descriptors"] = at_rest
     assert figures["memory"] <= main.settled["memory"] + MEMORY_SLACK_BYTES, (main.settled, figures)
     assert figures["descriptors"] <= main.settled["descriptors"] + DESCRIPTOR_SLACK, (main.settled, figures)
     return {"seconds": round(time.monotonic() - began, 1), "kills": dict(main.kills), "outcomes": dict(main.outcomes),
