@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 import kombu.transport
 from kombu.transport import redis
+from redis.exceptions import OutOfMemoryError
 
 MAX_BODY_CHARS = 1 << 20
 MAX_DELAY = timedelta(days=1)
@@ -140,6 +141,8 @@ class Transport(redis.Transport):
     """kombu's, with the application's Intake, if it has one (transport option ``intake``), before every delivery."""
 
     Channel = Channel
+    connection_errors = (*redis.Transport.connection_errors, OutOfMemoryError)
+    """A full Redis is waited for like one that is away; to Celery it would be the end of the worker."""
     is_delivering = False
 
     @property

@@ -9,9 +9,12 @@ status is 1. The last line is JSON.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
+import signal
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -24,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from runtime_agent import fleet as words  # noqa: E402
 from runtime_agent import protocol  # noqa: E402
+from tests import poison  # noqa: E402
 from tests.faults import rig  # noqa: E402
 from tests.instance import wait_until  # noqa: E402
 
@@ -54,7 +58,10 @@ class Breaker:
         self.faults: dict[str, Callable[[], None]] = {
             "line cut 3 s": lambda: self.cut(3), "line cut until silent": lambda: self.cut(None),
             "line flaps": self.flap, "agent killed": self.kill_agent, "all agents killed": self.kill_all_agents,
-            "web worker killed": self.kill_worker, "redis killed": self.kill_redis, "redis emptied": self.empty_redis,
+            "agents killed 20 times": self.kill_agents_often, "web worker killed": self.kill_worker, "web server killed": self.kill_web,
+            "malformed messages": self.push_malformed, "database locked 10 s": self.lock_database,
+            "redis killed": self.kill_redis, "redis emptied": self.empty_redis, "redis stands still 5 s": self.stop_redis,
+            "redis full 5 s": self.fill_redis,
             "create lost": self.lose_creates, "event lost": self.lose_events, "power cut": self.power_cut}
 
     def some_host(self) -> str:
@@ -87,6 +94,43 @@ class Breaker:
             host.kill("control")
         for host in self.fleet.hosts.values():
             host.start("control")
+
+    def kill_agents_often(self) -> None:
+        for _ in range(20):
+            self.kill_agent()
+            time.sleep(0.5)
+
+    def kill_web(self) -> None:
+        self.site.kill("web")
+        self.site.start("web")
+
+    def push_malformed(self) -> None:
+        with self.site.bus() as bus:
+            for queue in (protocol.QUEUE_WEB, words.queue_of([]), *map(protocol.agent_queue, self.fleet.hosts)):
+                bus.lpush(queue, *poison.raw(protocol.TASK_REPORT, session_id="x"))
+
+    def lock_database(self) -> None:
+        with contextlib.closing(sqlite3.connect(self.site.state / "web" / "db.sqlite3", timeout=30)) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            time.sleep(10)
+            database.rollback()
+
+    def stop_redis(self) -> None:
+        pid = self.site.children["redis"].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(5)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def fill_redis(self) -> None:
+        """It refuses whatever needs memory."""
+        with self.site.bus() as bus:
+            bus.config_set("maxmemory", 1)
+            try:
+                time.sleep(5)
+            finally:
+                bus.config_set("maxmemory", 0)
 
     def kill_worker(self) -> None:
         self.site.kill("worker")
@@ -137,7 +181,11 @@ def one_round(fleet: rig.Fleet, fault: str, do: Callable[[], None], ends_sandbox
     lost = [session_id for session_id in ready if after.get(session_id) != before.get(session_id)]
     doubled = [session_id for session_id, where in after.items() if len(where) > 1]
     alive = len(after)
-    fleet.end_all()
+    try:
+        fleet.end_all()
+    except TimeoutError as late:
+        error += f"{late}: {disagreement(fleet)}"
+        print(fleet.logs(), file=sys.stderr)
     return Round(fault, SESSIONS, alive, 0 if ends_sandboxes else len(lost), len(doubled), seconds, error)
 
 

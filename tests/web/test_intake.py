@@ -107,6 +107,27 @@ def test_a_worker_host_lives_through_every_malformed_message(bus, started, tmp_p
     assert "Traceback" not in told(tmp_path)
 
 
+def test_a_full_redis_is_waited_for(bus, started, tmp_path):
+    """It refuses to acknowledge, which Celery would end for."""
+    worker = started("-c", AGENT)
+
+    def is_worked():
+        before = (tmp_path / "mark").stat().st_size if (tmp_path / "mark").exists() else 0
+        bus.lpush(protocol.agent_queue("one"), json.dumps(poison.good(protocol.TASK_REPORT, session_id="x")))
+        return lambda: worker.poll() is not None or ((tmp_path / "mark").exists() and (tmp_path / "mark").stat().st_size > before)
+    wait_until(is_worked(), 40, "a first message to be worked")
+    with bus.pipeline() as at_once:  # it is full before the worker can acknowledge this one
+        at_once.lpush(protocol.agent_queue("one"), json.dumps(poison.good(protocol.TASK_REPORT, session_id="y")))
+        at_once.config_set("maxmemory", 1)
+        at_once.execute()
+    try:
+        wait_until(lambda: worker.poll() is not None or "maxmemory" in told(tmp_path), 40, "the worker to notice")
+    finally:
+        bus.config_set("maxmemory", 0)
+    wait_until(is_worked(), 40, "a message after it to be worked")
+    assert worker.poll() is None, told(tmp_path)
+
+
 @pytest.fixture
 def gate():
     assert tasks.record_event.name in app.tasks
