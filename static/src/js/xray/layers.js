@@ -14,13 +14,13 @@ export class Layers {
     const width = Math.max(320, this.picture.parentElement.clientWidth);
     const overlays = list(facts.mounts).filter((mount) => mount.type === "overlay" && mount.upper + mount.lower.join("") !== "");
     const stacks = [{ title: "/", layers: list(facts.layers).map((layer) => this.own(layer, facts)) },
-      ...overlays.slice(0, 6).map((mount) => ({ title: mount.target, layers: [
+      ...this.stacksOf(overlays).slice(0, 6).map(([mount, title]) => ({ title, layers: [
         ...(mount.upper ? [{ role: "upper", title: mount.upper, note: this.words.upper }] : []),
         ...mount.lower.map((path) => ({ role: "lower", title: path, note: this.words.lower }))] }))];
     let y = 0;
     const parts = [];
     for (const { title, layers } of stacks) {
-      parts.push(svg("text", { x: 0, y: y + 16, class: "head" }, title));
+      parts.push(svg("text", { x: 0, y: y + 16, class: "head" }, cut(title, Math.floor(width / 7))));
       y += 24;
       for (const layer of layers) {
         parts.push(this.layer(layer, y, width));
@@ -36,6 +36,17 @@ export class Layers {
       cells: [one.path, this.words[one.kind] ?? one.kind, one.type, one.type === "file" ? bytes(one.size_bytes) : ""] })));
     fillTable(this.mounts, Object.entries(facts.mounts ?? {}).map(([key, one]) => ({ key, type: "mnt",
       cells: [one.target, one.type, one.meaning, one.root === "/" ? "" : one.root, one.read_only ? "ro" : "rw", one.propagation, one.ns] })));
+  }
+
+  // One stack is often mounted twice: where an engine keeps it, and as the root of the container that runs on it.
+  stacksOf(overlays) {
+    const stacks = new Map();
+    for (const mount of overlays) {
+      const key = [mount.upper, ...mount.lower].join("\n");
+      const place = mount.target === "/" ? `/ ${this.words.of} mnt:[${mount.ns}]` : mount.target;
+      stacks.set(key, [mount, [...(stacks.get(key)?.[1] ?? []), place]]);
+    }
+    return [...stacks.values()].map(([mount, places]) => [mount, places.sort((a, b) => a.length - b.length).join(" · ")]);
   }
 
   own(layer, facts) {
