@@ -131,7 +131,9 @@ def test_a_measurement_is_kept(as_alice, lesson, hosts, given, kept):
 def test_what_is_no_number_comes_back_with_a_sentence(as_alice, lesson, hosts, given):
     answer = send(as_alice, lesson, "measurements/boot", value=given)
     assert answer.status_code == 422
-    assert "Type a number" in answer.content.decode()
+    html = answer.content.decode()
+    assert "Type a number" in html
+    assert f'value="{given}" aria-invalid="true"' in html, "nothing typed is lost"
     assert not Measurement.objects.exists()
 
 

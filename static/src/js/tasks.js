@@ -43,7 +43,16 @@ export function startTasks(words, announce) {
       const done = own.filter(isEarned).length;
       link.dataset.done = !own.length || !done ? "none" : done === own.length ? "all" : "some";
     }
+    tellLater(all);
     nameNext(all.find((task) => !isPassed(task)));
+  };
+
+  // The worker looks at the tasks of one step after the other: whoever works ahead is told why nothing answers.
+  const tellLater = (all) => {
+    const isRunning = document.getElementById("session-state")?.dataset.state === "ready";
+    const stepOf = (task) => task.closest("[data-step]");
+    const now = all.find((task) => !isPassed(task));
+    for (const task of all) task.toggleAttribute("data-later", Boolean(isRunning && now) && stepOf(task) !== stepOf(now));
   };
 
   // One line at the foot of the lesson names the next task while that is out of sight; nothing moves for it.

@@ -83,8 +83,8 @@ export class Resources {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--ink-soft"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule") }, font: "12px sans-serif" };
-    return { width, height: 130, legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, chart.least ?? 0.01)] } },
-      axes: [{ ...axis, values: (u, ticks) => ticks.map((tick) => clockTime(tick * 1000)), space: 90 }, { ...axis, size: 62, ...(chart.incrs && { incrs: chart.incrs }), values: (u, ticks) => ticks.map(chart.format) }],
+    return { width, height: 130, padding: [8, 28, 0, 0], legend: { show: false }, cursor: { show: false }, scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, chart.least ?? 0.01)] } },
+      axes: [{ ...axis, values: (u, ticks) => ticks.map((tick) => clockTime(tick * 1000)), space: 90 }, { ...axis, size: 72, ...(chart.incrs && { incrs: chart.incrs }), values: (u, ticks) => ticks.map(chart.format) }],
       series: [{}, { stroke: colour("--teal"), width: 2, fill: colour("--teal-wash"), points: { show: false } }, { stroke: colour("--red"), width: 2, dash: [6, 4], points: { show: false } }],
       hooks: { draw: [(u) => this.mark(u, chart, colour("--red"))] } };
   }
