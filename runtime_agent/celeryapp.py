@@ -17,6 +17,8 @@ from runtime_agent.settings import Settings
 VISIBILITY_SECONDS = 120
 """A create that a killed worker never acknowledged is delivered again after this; every task is idempotent,
 so a second delivery of one that is merely slow does no harm."""
+SWEEP_SECONDS = 10
+"""How often a worker looks for such messages; kombu's own choice of 100 would make 120 seconds up to 220."""
 
 
 def broker_url(redis_url: str) -> str:
@@ -54,6 +56,8 @@ def transport(host: str) -> dict[str, Any]:
         "visibility_timeout": VISIBILITY_SECONDS, "priority_steps": [0],
         "unacked_key": f"{own}.unacked", "unacked_index_key": f"{own}.unacked_index",
         "unacked_mutex_key": f"{own}.unacked_mutex",
+        "unacked_mutex_expire": SWEEP_SECONDS,  # who is killed with it in hand must not keep its successor waiting
+        "unacked_restore_interval": SWEEP_SECONDS, "unacked_restore_throttle": 1,
         # Without these, a cut line to Redis is noticed after minutes only.
         "socket_timeout": 5, "socket_connect_timeout": 3, "socket_keepalive": True,
         "health_check_interval": 10, "retry_on_timeout": True,

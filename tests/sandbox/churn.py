@@ -39,13 +39,13 @@ DESCRIPTOR_SLACK = 8
 """Connections to Redis that threads open when they need them and keep. The last agent has a third of all sessions, 17 of
 the suite's 50: one descriptor left by each of them is well above this."""
 TIDY_SECONDS = 200.0
-"""The agent's reaper comes each minute, kombu looks at what was not acknowledged in each hundredth second."""
+"""The agent's reaper comes each minute, and what it finds must be a minute old."""
 FOR_EVER = -1
 """ttl(key) of one that does not expire. What ends by itself, such as a claim after a day, is no leak."""
 TO_THE_SITE = "web"
 """The queue that this process reads: whether a heartbeat lies in it is a matter of the moment."""
-UNACKNOWLEDGED = "unacked_index"
-"""kombu's sorted set of messages that were fetched and not acknowledged."""
+UNACKNOWLEDGED = "*.unacked_index"
+"""kombu's sorted sets of messages that were fetched and not acknowledged, one for each host."""
 OWN_NAME = re.compile(r"^/proc/\d+/root|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=-)[0-9a-f]{12}$")
 """What differs from session to session in the path of a file."""
 NUMBERS_ONLY = ("processes", "network namespaces", "slots", "cgroups", "mounts", "loop devices")
@@ -189,8 +189,9 @@ def difference(before: Any, after: Any) -> Any:
 def let_time_pass(site: Site) -> None:
     """What a killed agent had fetched is old enough to be delivered again (kombu's index of it is by time)."""
     with redis.Redis.from_url(site.settings.redis_url) as bus:
-        for tag in bus.zrange(UNACKNOWLEDGED, 0, -1):
-            bus.zadd(UNACKNOWLEDGED, {tag: 0}, xx=True)
+        for name in bus.scan_iter(UNACKNOWLEDGED):
+            for tag in bus.zrange(name, 0, -1):
+                bus.zadd(name, {tag: 0}, xx=True)
     site.receive()
 
 
