@@ -5,39 +5,25 @@ Pure assembly over rows that were fetched at once; a page costs the same few que
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
+from django.template.context_processors import csrf
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from labs import agent_client, lesson_rows, marking, notices, numbers, options, reading, rewinding, sessions, widgets
+from labs import agent_client, lesson_blocks, lesson_rows, notices, reading, rewinding, sessions
 from labs.limit_sliders import limit_sliders
 from labs.models import LabSession, Measurement
 from runtime_agent import protocol
 
 Address = tuple[str, str, str]
 """The slugs of course, module and lesson."""
-Block = dict[str, Any]
 UNTOUCHED = {"state": "open", "why": "", "saw": "", "passed": False}
-UNANSWERED = {"given": None, "correct": False}
 HOPELESS = frozenset({"unknown-image", "unknown-profile", "bad-limit"})
 """Reasons that lie in the lab itself: trying again meets the same one."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the blocks of a page are shown with."""
-
-    reader: Reader
-    tasks: dict[str, dict[str, Any]]
-    facts: dict[str, str]
-    errors: dict[str, str]
-
-    def key_of(self, block: str, question: str = "") -> bytes:
-        return options.key_of(self.reader.user, self.reader.lesson, block, question)
 
 
 def stage_labels() -> dict[str, str]:
@@ -74,19 +60,21 @@ class Reader:
         return {"id": task["id"], "title": task["title"], "step": task["step"], "points": task["points"], **found}
 
 
-def context(user: Any, address: Address, errors: dict[str, str] | None = None) -> dict[str, Any]:
-    """The whole context of labs/lesson.html. ``errors`` are sentences by block id, about what was just sent.
+def context(request: HttpRequest, address: Address, wrong: dict[str, dict[str, str]] | None = None) -> dict[str, Any]:
+    """The whole context of labs/lesson.html. ``wrong`` is what was just sent in vain (``lesson_blocks.Known``).
     Raises Http404 if there is no such lesson."""
-    reader = Reader(user, address)
+    reader, token = Reader(request.user, address), csrf(request)["csrf_token"]
     lesson, tasks = reader.lesson, reader.tasks()
     module = lesson.module
     hosts = agent_client.living_hosts() if lesson.lab else {}
     if hosts and may_start(reader):
         agent_client.note_opened(lesson.lab_digest)
     neighbours = lesson.document.get("neighbours", {})
+    known = lesson_blocks.Known(
+        reader, {task["id"]: task for task in tasks}, reader_facts(reader.session, hosts), wrong or {}, token)
     return {
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
-        "document": document(reader, tasks, hosts, errors or {}), "session": session_facts(reader.session),
+        "document": document(known), "csrf_token": token, "session": session_facts(reader.session),
         "machines": list((reader.session or lesson).lab["machines"]) if lesson.lab else [],
         "previews": (reader.session or lesson).lab.get("previews", []) if lesson.lab else [],
         "terminals": reader.marks.terminals,
@@ -134,78 +122,21 @@ def stages(session: LabSession | None) -> list[dict[str, str]]:
 # --- the document -----------------------------------------------------------------------------------------
 
 
-def document(reader: Reader, tasks: list[dict[str, Any]], hosts: dict[str, Any], errors: dict[str, str]) -> dict[str, Any]:
-    """The lesson's document in which every block knows its state: new objects wherever it differs from the shared one."""
-    known = Known(reader, {task["id"]: task for task in tasks}, reader_facts(reader.session, hosts), errors)
-    return {**reader.lesson.document,
-            "steps": [_step(step, known, [task for task in tasks if task["step"] == step["id"]])
-                      for step in reader.lesson.document.get("steps", [])]}
+def document(known: lesson_blocks.Known) -> dict[str, Any]:
+    """The lesson's document in which every step knows its HTML and its state: new objects, as the document is shared."""
+    shared = known.reader.lesson.document
+    return {**shared, "steps": [_step(step, known) for step in shared.get("steps", [])]}
 
 
-def _step(step: dict[str, Any], known: Known, tasks: list[dict[str, Any]]) -> dict[str, Any]:
-    session, passed = known.reader.session, sum(task["passed"] for task in tasks)
-    blocks = [_merged(block, known) for block in step["blocks"]]
-    _offer_hints([block for block in blocks if block["kind"] == "hint"])
-    return {**step, "blocks": blocks, "can_start_over": rewinding.can_start_over(session, step["id"]),
+def _step(step: dict[str, Any], known: lesson_blocks.Known) -> dict[str, Any]:
+    session, tasks = known.reader.session, [task for task in known.tasks.values() if task["step"] == step["id"]]
+    passed = sum(task["passed"] for task in tasks)
+    return {**step, "html": lesson_blocks.html(step, known), "can_start_over": rewinding.can_start_over(session, step["id"]),
             "why_not": rewinding.why_not(session, step["id"]), "is_read": step["id"] in known.reader.marks.read,
             "done": "all" if tasks and passed == len(tasks) else "some" if passed else "none"}
-
-
-def _offer_hints(hints: list[Block]) -> None:
-    """One after the other: a hint is offered once the one before it has been taken."""
-    before = True
-    for hint, following in zip(hints, [*hints[1:], None], strict=False):
-        hint["state"] |= {"is_offered": before, "following": following["id"] if following else None}
-        before = hint["state"]["taken"]
 
 
 def reader_facts(session: LabSession | None, hosts: dict[str, Any]) -> dict[str, str]:
     """What :::when asks: of the running sandbox, else of the hosts it would run on."""
     known = (session.facts if session and session.is_active else None) or next(iter(hosts.values()), {})
     return {name: str(known[name]) for name in ("cgroup", "runtime") if name in known}
-
-
-def _merged(block: Block, known: Known) -> Block:
-    marks = known.reader.marks
-    match block["kind"]:
-        case "task":
-            return {**block, "state": known.tasks.get(block["task"], {})}
-        case "hint":
-            return {**block, "state": {"taken": block["id"] in marks.hints}}
-        case "predict":
-            state = marks.answers.get(block["id"], UNANSWERED)
-            return {**block, "state": state, "options": _veiled(block, state["given"], known.key_of(block["id"])),
-                    "answer_text": block.get("answer") if block.get("kind_of") != "choice" else ""}
-        case "measure":
-            value = marks.measured.get(block["id"])
-            beside = None if value is None else numbers.beside(value, known.reader.class_values(block["id"]))
-            return {**block, "state": {"value": value, "error": known.errors.get(block["id"], ""), "class": beside}}
-        case "widget":
-            return {**block, "state": widgets.shown(block["name"], marks.measured.get(block["source"]))}
-        case "quiz":
-            found = marks.answers.get(block["id"])
-            return {**block, "state": {"answered": bool(found)},
-                    "questions": [_question(question, found, known.key_of(block["id"], question["id"]))
-                                  for question in block["questions"]]}
-        case "when":
-            holds = not known.facts or all(known.facts.get(name, value) == value for name, value in block["condition"].items())
-            return {**block, "state": {"holds": holds}, "blocks": [_merged(inner, known) for inner in block["blocks"]]}
-    return block
-
-
-def _question(question: dict[str, Any], found: dict[str, Any] | None, key: bytes) -> dict[str, Any]:
-    """Before an answer the page must not give the right ones away."""
-    answer = found["given"].get(question["id"]) if found else None
-    return {**question, "given": answer if isinstance(answer, str) else None,
-            "correct": marking.is_right(question, answer) if found else None, "options": _veiled(question, answer, key)}
-
-
-def _veiled(asked: dict[str, Any], answer: Any, key: bytes) -> list[dict[str, Any]]:
-    """The options with the answer in them, in the order and under the names that the page carries; the right one of a
-    prediction is known only to who has made theirs."""
-    names = options.names(asked["options"], key)
-    return [{**option, "id": names[option["id"]],
-             "chosen": option["id"] in answer if isinstance(answer, list) else option["id"] == answer,
-             "is_right": answer is not None and option["id"] == asked.get("answer"),
-             "place": answer.get(option["id"]) if isinstance(answer, dict) else None}
-            for option in options.mixed(asked["options"], key, asked["kind"] == "order")]

@@ -17,7 +17,12 @@ STILL = frozenset({"html", "aside", "code", "figure", "solution", "transcript"})
 """The kinds of blocks that look the same to everybody."""
 MOST_TEXTS = 256
 """Some 50 KB each; a course has a document and a lab for each of its 30 to 60 lessons."""
-Block = dict[str, Any]
+
+
+class Block(dict[str, Any]):
+    """A block that differs from reader to reader. It is shared and never changed, so what it looks like may be found by it."""
+
+    __hash__, __eq__ = object.__hash__, object.__eq__
 
 
 @functools.lru_cache(MOST_TEXTS)
@@ -35,8 +40,8 @@ def rendered(text: str, language: str) -> dict[str, Any]:
     return {**document, "steps": steps, "cards_html": render_to_string("labs/_term_cards.html", {"document": document})}
 
 
-def _joined(blocks: list[Block]) -> list[Block]:
-    found: list[Block] = []
+def _joined(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for is_still, run in itertools.groupby(blocks, lambda block: block["kind"] in STILL):
         if is_still:
             found.append({"kind": "html", "html": "".join(_html(block) for block in run)})
@@ -45,16 +50,16 @@ def _joined(blocks: list[Block]) -> list[Block]:
     return found
 
 
-def _html(block: Block) -> str:
+def _html(block: dict[str, Any]) -> str:
     """The template gets a block and nothing else: no request and no user whose data could be kept with it."""
     return render_to_string(_template(block), {"block": block})
 
 
-def _prepared(block: Block) -> Block:
+def _prepared(block: dict[str, Any]) -> Block:
     """A block that the page renders, because it differs from reader to reader."""
     inner = {"blocks": _joined(block["blocks"])} if block["kind"] == "when" else {}
-    return {**block, **inner, "template": _template(block)}
+    return Block({**block, **inner, "template": _template(block)})
 
 
-def _template(block: Block) -> str:
+def _template(block: dict[str, Any]) -> str:
     return f"labs/blocks/{block['kind']}.html"

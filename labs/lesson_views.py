@@ -34,7 +34,7 @@ def find(course: str, module: str, lesson: str) -> Lesson:
 @require_safe
 @csp_update({"frame-src": [SELF, f"*.{access.preview_host()}:*"]})
 def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
-    return render(request, "labs/lesson.html", lesson_page.context(request.user, (course, module, lesson)))
+    return render(request, "labs/lesson.html", lesson_page.context(request, (course, module, lesson)))
 
 
 @require_POST
@@ -134,8 +134,8 @@ def measurement(request: HttpRequest, course: str, module: str, lesson: str, blo
     try:
         value = _read(request, found, asked) if asked.get("facts") else _typed(request)
     except ValueError as problem:
-        error = {block: str(problem)}
-        return render(request, "labs/lesson.html", lesson_page.context(request.user, (course, module, lesson), error), status=422)
+        wrong = {block: {"error": str(problem), "typed": request.POST.get("value", "")}}
+        return render(request, "labs/lesson.html", lesson_page.context(request, (course, module, lesson), wrong), status=422)
     Measurement.objects.update_or_create(user=request.user, lesson=found, block=block,
                                          defaults={"value": value, "unit": asked.get("unit") or ""})
     return redirect(f"{found.get_absolute_url()}#measure-{block}")
