@@ -11,15 +11,37 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import FilteredRelation, Q, TextField
-from django.db.models.functions import Cast
 from django.http import Http404
 from django.utils.translation import get_language
 
 from labs import lesson_text
-from labs.models import LabSession, Lesson
+from labs.models import Course, LabSession, Lesson, Module
 
 Row = dict[str, Any]
+LESSON = ("id", "module_id", "slug", "title", "summary", "minutes", "html_version", "lab_digest", "position")
+MODULE = ("id", "course_id", "slug", "title", "position")
+COURSE = ("id", "slug", "title")
+
+
+def _column(model: type[Any], name: str) -> str:
+    """What the row of OPENED calls a column that is not the session's."""
+    return f"of_{model._meta.model_name}_{name}"
+
+
+def _columns(model: type[Any], names: tuple[str, ...]) -> str:
+    return ", ".join(f"{model._meta.model_name}.{name} AS {_column(model, name)}" for name in names)
+
+
+OPENED = f"""
+SELECT {", ".join(f"run.{field.column}" for field in LabSession._meta.concrete_fields)},
+    {_columns(Lesson, LESSON)}, {_columns(Module, MODULE)}, {_columns(Course, COURSE)},
+    CAST(lesson.document AS text) AS document_text, CAST(lesson.lab AS text) AS lab_text
+FROM labs_lesson lesson JOIN labs_module module ON module.id = lesson.module_id
+    JOIN labs_course course ON course.id = module.course_id
+    LEFT JOIN labs_labsession run ON run.lesson_id = lesson.id AND run.user_id = %(user)s
+WHERE course.slug = %(course)s AND module.slug = %(module)s AND lesson.slug = %(lesson)s
+ORDER BY run.queued_at DESC LIMIT 1"""  # noqa: S608  (names of columns, and parameters)
+"""By hand, because Django takes 1.7 ms to write the same, and the database 0.06 to answer it."""
 MINE = "WHERE user_id = %(user)s AND lesson_id = %(lesson)s"
 MARKS = f"""
 SELECT 'task', task, state, why, saw, CASE WHEN passed_at IS NULL THEN 0 ELSE 1 END, 0.0 FROM labs_taskresult {MINE}
@@ -47,20 +69,23 @@ class Marks:
 def open_lesson(user: Any, course: str, module: str, lesson: str) -> tuple[Lesson, LabSession | None]:
     """The lesson and this reader's last session of it, in one query; Http404 if there is no such lesson.
 
-    The lesson's document, as its page shows it, and its lab are shared with other pages: nobody may change them.
+    The lesson's document, as its page shows it, and its lab are shared with other pages: nobody may change them. Django
+    fetches what else is asked of the rows.
     """
-    found = (Lesson.objects.filter(slug=lesson, module__slug=module, module__course__slug=course)
-             .select_related("module__course").defer("document", "lab", "claims", "objectives", "module__exam")
-             .annotate(document_text=Cast("document", TextField()), lab_text=Cast("lab", TextField())))
-    if user.is_authenticated:
-        found = (found.annotate(run=FilteredRelation("sessions", condition=Q(sessions__user=user)))
-                 .select_related("module__course", "run").order_by("-run__queued_at"))
-    row = found.first()
+    address = {"course": course, "module": module, "lesson": lesson}
+    row = next(iter(LabSession.objects.raw(OPENED, {**address, "user": user.pk})), None)
     if row is None:
         raise Http404
-    row.document = lesson_text.rendered(row.document_text, get_language() or settings.LANGUAGE_CODE)
-    row.lab = lesson_text.decoded(row.lab_text or "null")
-    return row, getattr(row, "run", None)
+    found = _made(Lesson, LESSON, row)
+    found.module = _made(Module, MODULE, row)
+    found.module.course = _made(Course, COURSE, row)
+    found.document = lesson_text.rendered(row.document_text, get_language() or settings.LANGUAGE_CODE)
+    found.lab = lesson_text.decoded(row.lab_text or "null")
+    return found, row if row.pk else None
+
+
+def _made(model: type[Any], names: tuple[str, ...], row: LabSession) -> Any:
+    return model.from_db(row._state.db, names, [getattr(row, _column(model, name)) for name in names])
 
 
 def marks(user: Any, lesson: Lesson) -> Marks:
