@@ -1,16 +1,44 @@
-"""How a request gets from Daphne to a view and back: in one visit to a thread."""
+"""How a request gets from Daphne to a view and back: in one visit to a thread, which is kept for the next request."""
 
 from __future__ import annotations
 
-from asgiref.sync import sync_to_async
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
+from django.db import connections
+
+MOST_IDLE = 16
+"""Threads without a request that are kept, each with its connection to the database."""
 
 
 class OneHopHandler(ASGIHandler):
     """All of our views and most of the middleware are synchronous. Django would run each middleware that can do both as a
     coroutine and send it to a thread twice, and come back in between for WhiteNoise, which can't; that costs more than
-    the lesson page itself (docs/performance.md). An asynchronous view would work here too, and pay for its own way."""
+    the lesson page itself (docs/performance.md). An asynchronous view would work here too, and pay for its own way.
+
+    Django makes a thread for each request, and so opens the database each time: that costs four times what a lesson's
+    page asks of it. Here a request gets a thread that has just become free, or else a new one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle: list[ThreadPoolExecutor] = []
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
         self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]],
+                       send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(1, "request")
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                await super().__call__(scope, receive, send)
+        finally:
+            if len(self.idle) < MOST_IDLE:
+                self.idle.append(thread)
+            else:
+                thread.submit(connections.close_all)
+                thread.shutdown(wait=False)

@@ -1,0 +1,91 @@
+"""The way from Daphne to a view: which thread a request gets, and whose connection to the database it finds there."""
+
+import asyncio
+import threading
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+from django.http import HttpResponse
+
+from labsite import handler
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Site(handler.OneHopHandler):
+    """With a view of the test's behind it."""
+
+    def __init__(self, view):
+        super().__init__()
+        self._middleware_chain = sync_to_async(view, thread_sensitive=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for thread in self.idle:
+            thread.submit(connections.close_all)
+            thread.shutdown()
+
+
+async def ask(site, path="/") -> list[dict]:
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode(),
+             "query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1")]}
+    asked, sent = asyncio.Event(), []
+
+    async def receive():
+        if asked.is_set():
+            await asyncio.Event().wait()
+        asked.set()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+    await site(scope, receive, send)
+    return sent
+
+
+def test_one_after_the_other_shares_a_thread_and_its_open_connection():
+    seen = []
+
+    def view(request):
+        connection.ensure_connection()
+        seen.append((threading.get_ident(), connection.connection))
+        return HttpResponse("yes")
+
+    async def twice():
+        with Site(view) as site:
+            return [(await ask(site))[0]["status"] for _ in range(2)]
+    assert asyncio.run(twice()) == [200, 200]
+    assert seen[0] == seen[1]
+    assert seen[0][0] != threading.get_ident()
+
+
+def test_at_the_same_time_each_has_a_thread_and_few_are_kept(monkeypatch):
+    monkeypatch.setattr(handler, "MOST_IDLE", 2)
+    all_there, seen = threading.Barrier(5), set()
+
+    def view(request):
+        all_there.wait(20)
+        seen.add(threading.get_ident())
+        return HttpResponse("yes")
+
+    async def together():
+        with Site(view) as site:
+            await asyncio.gather(*[ask(site) for _ in range(5)])
+            return len(site.idle)
+    assert asyncio.run(together()) == 2
+    assert len(seen) == 5
+
+
+def test_a_thread_comes_back_from_an_accident():
+    def view(request):
+        raise ValueError("an accident")
+
+    async def unlucky():
+        with Site(view) as site:
+            with pytest.raises(ValueError, match="an accident"):
+                await ask(site)
+            return len(site.idle)
+    assert asyncio.run(unlucky()) == 1
