@@ -21,6 +21,7 @@ from kombu.exceptions import OperationalError
 from runtime_agent import (
     cgroup,
     claims,
+    duty,
     events,
     fleet,
     heartbeat,
@@ -213,5 +214,6 @@ def main(settings: Settings) -> int:
     warnings.simplefilter("ignore", SecurityWarning)  # Celery's, of root: it fears pickles, and we take JSON only
     logs.set_up("control")
     logs.follow_tasks()
-    namespace.enter(settings)
-    return Control(selftest.choose_standard(selftest.choose(settings))).run()
+    with duty.alone(settings, is_patient=True):
+        namespace.enter(settings)
+        return Control(selftest.choose_standard(selftest.choose(settings))).run()

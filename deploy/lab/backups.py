@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from deploy.lab import ground, services, supervisor
+from deploy.lab import ground, running, services
 from deploy.lab.places import Places, SetupError, is_root, user_ids
 
 ADDRESS = "http://127.0.0.1:8000"
@@ -32,7 +32,7 @@ def restore(places: Places, file: Path, password_file: Path | None, replace: boo
     """Fill this installation; the site must not run meanwhile."""
     if not file.is_file():
         raise SetupError(f"there is no file {file}")
-    if supervisor.running_pid(places):
+    if running.running_pid(places):
         raise SetupError("the site runs: ./lab down stops it")
     prepared = _manage(places, ["prepare_site"], None, stdout=subprocess.PIPE)
     if prepared.returncode:

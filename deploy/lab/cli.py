@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.lab import backups, host, images, install, overview, services, supervisor, table, testing, up, worker
+from deploy.lab import backups, down, host, images, install, overview, running, services, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
 STAGES = ("unit", "postgres", "frontend", "code", "lint", "sandbox", "faults", "cgroup2", "labs", "browser", *testing.BY_HAND)
@@ -56,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     part = add("prepare", "install the programs of one part and start nothing: for container images",
                lambda a: worker.prepare(a.part))
     part.add_argument("part", choices=worker.PARTS)
-    add("down", "stop the site that runs here", lambda a: up.down())
+    end = add("down", "stop the site or the worker host that runs here; students' sandboxes run on",
+              lambda a: down.down(a.sandboxes))
+    end.add_argument("--sandboxes", action="store_true", help="stop these too, as a power cut would: their files are kept")
     doctor = add("doctor", "what this machine has and lacks; changes nothing", run_doctor)
     doctor.add_argument("--port", type=port, default=8000)
     test = add("test", "set up what is missing and run every test", lambda a: testing.test(a.only or [], a.rest, a.cgroup2))
@@ -107,7 +109,7 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     places = find()
     words = {"ok": "PASS", "will install": "CAUTION", "can't": "FAIL", "CAUTION": "CAUTION"}
     rows = host.look(places, arguments.port, "127.0.0.1", up.wanted_packages())
-    if pid := supervisor.running_pid(places):
+    if pid := running.running_pid(places):
         rows = [row for row in rows if row.name != "Port"] + [table.Row("ok", "Site", f"runs, pid {pid}")]
     rows = [table.Row(words[row.state], row.name, row.found, row.fix or ("sudo ./lab up" if row.state != "ok" else ""))
             for row in rows]

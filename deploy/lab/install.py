@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from deploy.lab import ground, images, services, supervisor, up
+from deploy.lab import down, ground, images, running, services, up
 from deploy.lab.places import PROJECT, USER, Places, SetupError, find, is_root, user_ids
 
 TEMPLATES = PROJECT / "deploy" / "systemd"
@@ -26,7 +26,7 @@ def install(port: int, listen: str) -> int:
     """Set up, write the units, start them. A second time it is an upgrade: the sandboxes run on."""
     _need_systemd()
     places = find()
-    if supervisor.running_pid(places):
+    if running.running_pid(places):
         raise SetupError("Bulkhead runs in the foreground here: ./lab down stops it")
     if services.has_joined(places):
         raise SetupError("this machine is a worker host: ./lab worker run runs it, and there are no units for that yet")
@@ -91,12 +91,10 @@ def uninstall(with_data: bool) -> int:
         (UNITS / template.name).unlink(missing_ok=True)
     TMPFILES.unlink(missing_ok=True)
     _systemctl("daemon-reload")
+    down.reap(places, *(["--all"] if with_data else []))
     if not with_data:
         print(f"The units are gone. What students did is still in {places.state}; ./lab uninstall --data removes it too.")
         return 0
-    if places.python.exists():
-        subprocess.run([str(places.python), "-m", "runtime_agent", "reap", "--all"], cwd=places.project, check=False,
-                       env=services.shared_environment(places))
     for folder in (places.run, places.state):
         shutil.rmtree(folder, ignore_errors=True)
     if user_ids():

@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TextIO
 
+from deploy.lab import running
 from deploy.lab.places import Places, SetupError, user_ids
 from deploy.lab.services import Service
 
@@ -26,18 +26,21 @@ START_SECONDS = 20.0
 
 
 class Supervisor:
-    """``run`` returns when SIGINT or SIGTERM has come and everything has ended."""
+    """``run`` returns when SIGINT or SIGTERM has come or the terminal was closed, everything has ended, and what is to follow
+    that has been done."""
 
     def __init__(self, places: Places, services: list[Service], log: TextIO):
         self.places, self.services, self.log = places, services, log
         self.running: dict[str, asyncio.subprocess.Process] = {}
         self.stopping = asyncio.Event()
 
-    async def run(self, when_up) -> int:
+    async def run(self, when_up, when_down=lambda: None) -> int:
+        """``when_down`` is called in a thread when all have ended, before anybody else may start here."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        closed = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]  # ignored: that was nohup
+        for number in (signal.SIGINT, signal.SIGTERM, *closed):
             loop.add_signal_handler(number, self.stopping.set)
-        write_pid_file(self.places)
+        running.note(self.places)
         keepers = []
         try:
             for service in self.services:
@@ -51,7 +54,8 @@ class Supervisor:
             for service in reversed(self.services):
                 await self.stop(service.name)
             await asyncio.gather(*keepers, return_exceptions=True)
-            pid_file(self.places).unlink(missing_ok=True)
+            await asyncio.to_thread(when_down)
+            running.forget(self.places)
         return 0
 
     async def keep(self, service: Service) -> None:
@@ -88,6 +92,7 @@ class Supervisor:
             *service.command, cwd=self.places.project, env=service.environment, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, **identity)
         self.running[service.name] = child
+        running.note(self.places, [each.pid for each in self.running.values()])
         return child
 
     async def wait_for(self, service: Service) -> None:
@@ -138,29 +143,3 @@ def line_of(name: str, text: str) -> str:
     if os.environ.get("BULKHEAD_LOG_FORMAT") != "json":
         return f"{name:8} {text}\n"
     return f"{text}\n" if text.startswith('{"process": ') else json.dumps({"process": name, "event": text}) + "\n"
-
-
-def pid_file(places: Places) -> Path:
-    return places.run / "supervisor.json"
-
-
-def write_pid_file(places: Places) -> None:
-    pid_file(places).write_text(json.dumps({"pid": os.getpid(), "ticks": start_ticks(os.getpid())}))
-
-
-def running_pid(places: Places) -> int | None:
-    """The pid of the supervisor that runs in these places, or None. A pid alone could be somebody else's by now."""
-    try:
-        found = json.loads(pid_file(places).read_text())
-    except (OSError, ValueError):
-        return None
-    return found["pid"] if start_ticks(found["pid"]) == found["ticks"] else None
-
-
-def start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/<pid>/stat, proc(5)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[19])

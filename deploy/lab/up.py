@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from deploy.lab import ground, host, images, packages, programs, services, supervisor, table
+from deploy.lab import down, ground, host, images, packages, programs, running, services, supervisor, table
 from deploy.lab.places import Places, SetupError, find, is_root, user_ids
 
 SERVING_SECONDS = 60.0
@@ -36,7 +36,7 @@ def up(port: int, listen: str) -> int:
     places = find()
     if services.has_joined(places):
         raise SetupError("this machine is a worker host of another site: ./lab worker run runs it, ./lab worker leave ends that")
-    if pid := supervisor.running_pid(places):
+    if pid := running.running_pid(places):
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
     check_and_prepare(places, port=port, listen=listen)
     address = services.address(listen, port)
@@ -62,7 +62,7 @@ async def serve(places: Places, listen: str, port: int) -> int:
     with (places.state / "log" / "bulkhead.log").open("a") as log:
         watched = supervisor.Supervisor(places, services.every(places, listen, port), log)
 
-        async def when_up(running: supervisor.Supervisor) -> None:
+        async def when_up(_: supervisor.Supervisor) -> None:
             link, _ = await asyncio.gather(
                 asyncio.to_thread(manage, places, address, ["signin_link", "--create-admin"]),
                 asyncio.to_thread(wait_until_served, address))
@@ -72,7 +72,7 @@ async def serve(places: Places, listen: str, port: int) -> int:
                 print("Labs are marked \"no worker on this machine\". This adds one: sudo ./lab up\n", flush=True)
             images.build_later(places)
 
-        return await watched.run(when_up)
+        return await watched.run(when_up, when_down=lambda: down.reap(places))
 
 
 def manage(places: Places, address: str, arguments: list[str]) -> str:
@@ -91,23 +91,6 @@ def wait_until_served(address: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise SetupError("the site does not answer; its log says why")
-
-
-def down() -> int:
-    """Stop the supervisor of these places and wait for it."""
-    places = find()
-    pid = supervisor.running_pid(places)
-    if pid is None:
-        print("Bulkhead does not run here.")
-        return 0
-    os.kill(pid, 15)
-    deadline = time.monotonic() + 60
-    while supervisor.running_pid(places) is not None:
-        if time.monotonic() > deadline:
-            raise SetupError(f"pid {pid} does not end; its log is {Path(places.state) / 'log/bulkhead.log'}")
-        time.sleep(0.1)
-    print("Bulkhead has stopped. Running sandboxes stay until they expire or the site is up again.")
-    return 0
 
 
 def chown_to_user(folder: Path) -> None:

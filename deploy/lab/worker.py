@@ -15,7 +15,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from deploy.lab import ground, host, images, packages, programs, services, supervisor, table, up
+from deploy.lab import down, ground, host, images, packages, programs, running, services, supervisor, table, up
 from deploy.lab.places import Places, SetupError, find, is_root
 
 COMMON = [name for name in packages.SITE if name != "redis-server"]
@@ -58,22 +58,22 @@ def leave(asked: argparse.Namespace) -> int:
     places = find()
     if not places.python.exists():
         raise SetupError("nothing is set up on this machine")
-    if supervisor.running_pid(places):
+    if running.running_pid(places):
         raise SetupError("the agent still runs here: ./lab down stops it")
     if failed := _agent(places, ["join", "leave", *(["--force"] if asked.force else [])], ""):
         return failed
     print("Ending what sandboxes are still here", flush=True)
-    return _agent(places, ["reap", "--all"], "")  # spare ones too: nobody would look after them
+    return down.reap(places, "--all")
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Run bridge, tunnel and control until SIGTERM; sandboxes stay."""
+    """Run bridge, tunnel and control until SIGTERM; students' sandboxes stay."""
     places = find()
     has_joined = services.has_joined(places)
     if not has_joined and not os.environ.get("BULKHEAD_REDIS_URL"):
         raise SetupError("this machine has not joined a site: ./lab worker join URL --token TOKEN "
                          "(or name the site's Redis in BULKHEAD_REDIS_URL)")
-    if pid := supervisor.running_pid(places):
+    if pid := running.running_pid(places):
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
     _look(places)
     prepare("worker")
@@ -101,11 +101,11 @@ async def _serve(places: Places) -> int:
         environment["BULKHEAD_REDIS_URL"] = os.environ["BULKHEAD_REDIS_URL"]
     watched = supervisor.Supervisor(places, services.agent(places, environment), sys.stdout)
 
-    async def when_up(running: supervisor.Supervisor) -> None:
-        running.say("lab", f"worker host {services.host_name(places)} is up")
+    async def when_up(watched: supervisor.Supervisor) -> None:
+        watched.say("lab", f"worker host {services.host_name(places)} is up")
         images.build_later(places)
 
-    return await watched.run(when_up)
+    return await watched.run(when_up, when_down=lambda: down.reap(places))
 
 
 def _at_the_site(asked: argparse.Namespace) -> int:

@@ -96,7 +96,7 @@ def test_a_second_install_is_an_upgrade(root, tmp_path, monkeypatch):
     monkeypatch.setattr(install.up, "manage", lambda *_: "/link")
     monkeypatch.setattr(install.images, "build", lambda *_: None)
     monkeypatch.setattr(install, "write", lambda *_: [])
-    monkeypatch.setattr(install.supervisor, "running_pid", lambda places: None)
+    monkeypatch.setattr(install.running, "running_pid", lambda places: None)
     assert install.install(8000, "127.0.0.1") == 0
     assert done == [("stop", "bulkhead-web", "bulkhead-worker"), ("look",), ("daemon-reload",),
                     ("enable", "--now", "bulkhead.target"),

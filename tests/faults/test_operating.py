@@ -34,8 +34,16 @@ class Operator:
         with (self.host.root / "run.log").open("ab") as log:
             self.running = subprocess.Popen(
                 [*self.host.network.inside(self.host.name), str(PROJECT / "lab"), "worker", "run"], cwd=PROJECT,
-                env=self.host.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                env={**self.host.environment, "BULKHEAD_WARM": "1"}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         wait_until(self.is_heard, 90, "the host to be heard")
+
+    def is_killed(self) -> None:
+        """The supervisor by SIGKILL; what it looked after goes on."""
+        self.running.kill()
+        self.running.wait(20)
+
+    def spares(self) -> list[str]:
+        return sorted(path.parent.name for path in (self.host.state / "agent" / "spares").glob("*/state.json"))
 
     def is_heard(self) -> bool:
         if self.running.poll() is not None:
@@ -55,8 +63,7 @@ def operator(fleet: object) -> Iterator[Operator]:
     host.kill("control")
     found = Operator(fleet)
     yield found
-    if found.running and found.running.poll() is None:
-        found.stops()
+    found.types("down")
     found.types("worker", "leave", "--force")
     done = host.join(fleet.site.url, fleet.site.token())
     assert done.returncode == 0, done.stderr
@@ -69,6 +76,7 @@ def test_a_host_leaves_joins_works_is_drained_and_leaves_again(fleet, operator, 
     assert left.returncode == 0, left.stderr
     assert "three" not in fleet.site.call("hosts")
     assert "has not joined a site" in operator.types("worker", "run").stderr
+    assert "does not run here" in operator.types("down").stdout
 
     joined = operator.types("worker", "join", fleet.site.url, "--token", fleet.site.token(), "--name", "three")
     assert joined.returncode == 0, joined.stderr
@@ -79,13 +87,15 @@ def test_a_host_leaves_joins_works_is_drained_and_leaves_again(fleet, operator, 
     fleet.wait_wish("one", "two", "three")
     session_id = fleet.start(somebody)
     fleet.wait_state(session_id, "ready", host="three")
+    wait_until(operator.spares, 60, "spares of what is in use")
 
     fleet.site.call("wish", "three", "draining")
     fleet.wait_wish("three")
     assert "still runs here" in operator.types("worker", "leave").stderr
     operator.stops()
     assert "are still here (1)" in operator.types("worker", "leave").stderr
-    assert session_id in host.living(), "stopping the agent ends nobody's sandbox"
+    assert session_id in host.living(), "stopping the agent ends no student's sandbox"
+    assert not operator.spares(), "and every one that is nobody's"
     operator.leaves_it_running()
     fleet.site.call("end", session_id, False)
     wait_until(lambda: not host.living(), 60, "the drained host to be empty")
@@ -99,3 +109,26 @@ def test_a_host_leaves_joins_works_is_drained_and_leaves_again(fleet, operator, 
     operator.leaves_it_running()
     fleet.wait_wish("three")
     assert fleet.site.call("hosts")["three"]["wish"] == "open", "what was wanted of it before is forgotten on both sides"
+
+
+def test_a_host_whose_supervisor_was_killed_is_ended_by_down_and_its_sandbox_only_when_told(fleet, operator, somebody):
+    operator.leaves_it_running()
+    for name in ("one", "two"):
+        fleet.site.call("wish", name, "cordoned")
+    fleet.wait_wish("one", "two")
+    session_id = fleet.start(somebody)
+    fleet.wait_state(session_id, "ready", host="three")
+    wait_until(operator.spares, 60, "spares of what is in use")
+    operator.is_killed()
+    assert "runs already here" in operator.types("worker", "run").stderr, "its services go on"
+    operator.stops()
+    assert session_id in operator.host.living()
+    assert not operator.spares()
+    assert operator.types("down", "--sandboxes").returncode == 0
+    assert not operator.host.living()
+    assert not cgroup.Group(operator.host.environment["BULKHEAD_CGROUP"]).pids()
+
+    operator.leaves_it_running()
+    fleet.wait_state(session_id, "ended")
+    fleet.site.call("resume", session_id)
+    fleet.wait_state(session_id, "ready", host="three")

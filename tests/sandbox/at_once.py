@@ -67,7 +67,7 @@ def look(host: Settings) -> dict[str, Any]:
     subprocess.run(["/bin/true"], check=True)  # which collects the children that have ended and that nobody waited for
     found = inventory(host)
     found["descriptors"] = sorted(found["descriptors"].elements())
-    return {**found, "slots": sorted(found["slots"].values()), "threads": sorted(thread.name for thread in threading.enumerate()),
+    return {**found, "slots": sorted(name for _, name in found["slots"]), "threads": sorted(thread.name for thread in threading.enumerate()),
             "zombies": sorted(zombies())}
 
 

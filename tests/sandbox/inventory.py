@@ -22,7 +22,7 @@ def inventory(host: Settings, pid: int | str = "self") -> dict[str, Any]:
         "loop devices": sorted(path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")
                                if str(host.state_dir) in path.read_text()),
         "cgroups": sorted(str(path) for top in cgroup.Group(host.cgroup).folders() for path in top.rglob("*/")),
-        "slots": slots.leased(host),
+        "slots": sorted(slots.leased(host).items()),
         "processes": processes(host),
         "network namespaces": sorted(living_networks(host)),
         "files": sorted(str(path) for folder in folders if in_view(folder, pid).exists() for path in in_view(folder, pid).iterdir()),
