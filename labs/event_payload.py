@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 
 ENVELOPE = {"event_id", "session_id", "seq", "host", "kind", "at", "payload"}
 MAX_NAME_CHARS = 80
@@ -72,7 +73,7 @@ _NEEDED: dict[str, dict[str, Check]] = {
 }
 _ALLOWED: dict[str, Check] = {"boot_ms": _is_number, "detail": _is_text, "why": _is_text, "saw": _is_text,
                               "generation": _is_count, "bytes": _is_size, "points": _are_points,
-                              "reason": _is_one_of(*protocol.REASONS)}
+                              "reason": _is_one_of(*REASONS)}
 
 
 def check_names(event: dict[str, Any]) -> dict[str, Any]:

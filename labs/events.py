@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from labs import agent_client, event_payload, kept, notices, rewinding, sessions
 from labs.models import Event, LabSession, TaskResult, Terminal
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 
 State = LabSession.State
 NOT_YET = "not yet because "
@@ -116,7 +117,7 @@ def _refuse_sandbox(session: LabSession, host: str) -> None:
 def _failed(session: LabSession, payload: Payload, host: str, at: datetime) -> Notice:
     if not session.is_active:
         return None
-    reason = payload["reason"] if payload["reason"] in protocol.REASONS else "start-failed"
+    reason = payload["reason"] if payload["reason"] in REASONS else "start-failed"
     sessions.fail(session, reason, payload.get("detail", ""))
     return notices.state_of(session)
 

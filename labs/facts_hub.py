@@ -18,7 +18,8 @@ import redis.asyncio as redis
 from django.conf import settings
 
 from runtime_agent import protocol
-from runtime_agent.protocol import FactsFrame
+from runtime_agent.protocol import facts_codec
+from runtime_agent.protocol.facts_codec import FactsFrame
 
 KEEP_SECONDS = protocol.FACTS_WATCH_SECONDS / 3
 RETRY_SECONDS = 0.5
@@ -136,7 +137,7 @@ class FactsHub:
             await self.ask(session_id, protocol.FACTS_OPEN)
         elif message["type"] == "message":
             try:
-                version, kind = protocol.decode_facts(message["data"])
+                version, kind = facts_codec.decode(message["data"])
             except protocol.ProtocolError as error:
                 log.warning("bad facts frame session_id=%s: %s", session_id, error)
                 return

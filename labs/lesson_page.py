@@ -18,6 +18,7 @@ from labs import agent_client, lesson_blocks, lesson_rows, notices, reading, rew
 from labs.limit_sliders import limit_sliders
 from labs.models import LabSession, Measurement
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 
 Address = tuple[str, str, str]
 """The slugs of course, module and lesson."""
@@ -99,10 +100,10 @@ def session_facts(session: LabSession | None) -> LabSession | None:
     """The row with what only a page asks: the sentence of its reason, its place, what may be done with it."""
     if session is None:
         return None
-    reason = protocol.REASONS.get(session.reason)
+    reason = REASONS.get(session.reason)
     session.sentence = reason.sentence if reason else ""
     session.is_unreachable = notices.is_unreachable(session)
-    session.unreachable_sentence = protocol.REASONS["unreachable"].sentence
+    session.unreachable_sentence = REASONS["unreachable"].sentence
     session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)
     session.can_resume = sessions.can_resume(session)

@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 from labs.models import LabSession, WorkerHost
-from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 
 MAX_TOLD_POSITIONS = 200
 SEND_SECONDS = 10.0
@@ -31,7 +31,7 @@ def group(session_id: object) -> str:
 def state_of(session: LabSession) -> dict[str, Any]:
     """The session as a page may know it; ``detail`` is for the operator and stays here."""
     unreachable = is_unreachable(session)
-    reason = protocol.REASONS.get("unreachable" if unreachable else session.reason)
+    reason = REASONS.get("unreachable" if unreachable else session.reason)
     notice = {"type": "state", "unreachable": unreachable, "state": session.state, "reason": session.reason,
               "sentence": reason.sentence if reason else "",
               "expires_at": session.expires_at.isoformat() if session.expires_at else None,

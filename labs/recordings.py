@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from labs import transcript
 from labs.models import Event, LabSession
 from labs.previews import tunnel
-from runtime_agent import protocol
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 CastEvent = tuple[float, str, str]
 MAX_EVENTS = 200_000
@@ -64,7 +64,7 @@ def _fetch(session: LabSession, name: str) -> bytes:
     try:
         return async_to_sync(fetch)()
     except tunnel.Closed as closed:
-        if closed.end is protocol.TunnelEnd.NO_SANDBOX:
+        if closed.end is TunnelEnd.NO_SANDBOX:
             raise FileNotFoundError(name) from None
         raise Unavailable(closed.end.name) from None
 

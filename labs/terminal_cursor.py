@@ -7,15 +7,15 @@ parses slower than the program prints, while another page is the one the program
 
 from __future__ import annotations
 
-from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 
 GREET_AGAIN_SECONDS = 3.0
 """A greeting that nobody answered (the bridge may be away) does not forbid another one for ever."""
-MAX_AHEAD_BYTES = protocol.RING_BYTES
+MAX_AHEAD_BYTES = terminal_codec.RING_BYTES
 """A page may have so much unparsed: what a greeting can bring at once. The page that is waited for never has more."""
 ANSWERS = frozenset({Frame.WELCOME, Frame.INPUT_ACK, Frame.REPLAY, Frame.SKIPPED})
-TO_PAGE = ANSWERS | protocol.BROADCASTS
+TO_PAGE = ANSWERS | terminal_codec.BROADCASTS
 
 
 class Cursor:
@@ -32,17 +32,17 @@ class Cursor:
     @property
     def resume(self) -> int:
         """The offset to greet with."""
-        return protocol.FROM_RING_START if self.expected is None else self.expected
+        return terminal_codec.FROM_RING_START if self.expected is None else self.expected
 
     def start_at(self, resume: int) -> None:
         """The page greeted, and knows best where it is."""
-        self.expected = None if resume == protocol.FROM_RING_START else resume
+        self.expected = None if resume == terminal_codec.FROM_RING_START else resume
         self.acked, self.is_behind = self.expected or 0, False
 
     def acknowledge(self, offset: int) -> bool:
         """The page has parsed up to ``offset``; True if it now has room for what went by."""
         self.acked = max(self.acked, min(offset, self.expected or 0))
-        if not self.is_behind or self.expected - self.acked > protocol.WINDOW_BYTES:
+        if not self.is_behind or self.expected - self.acked > terminal_codec.WINDOW_BYTES:
             return False
         self.is_behind = False
         return True
@@ -61,7 +61,7 @@ class Cursor:
             return self._advance(kind, fields[0], body, now)
         elif kind not in TO_PAGE:
             return None, False
-        return protocol.encode(kind, *fields), False
+        return terminal_codec.encode(kind, *fields), False
 
     def _welcome(self, head: int, first: int) -> None:
         self.greeted_at = None
@@ -79,6 +79,6 @@ class Cursor:
             self.is_behind = True
             return None, False
         fresh = body[self.expected - offset:]
-        frame = protocol.encode(kind, self.expected, data=fresh)
+        frame = terminal_codec.encode(kind, self.expected, data=fresh)
         self.expected = end
         return frame, False

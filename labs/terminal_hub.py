@@ -18,7 +18,8 @@ from django.conf import settings
 
 from runtime_agent import protocol
 from runtime_agent.bus import Connection
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class TerminalHub:
         others = self.viewers.get(viewer.terminal_id, set())
         others.discard(viewer)
         if all(other.viewer_id != viewer.viewer_id for other in others):  # else the page has come back on another socket
-            self.publish(viewer, protocol.encode(Frame.BYE))
+            self.publish(viewer, terminal_codec.encode(Frame.BYE))
         if not others and self.viewers.pop(viewer.terminal_id, None) is not None:
             self.listener.send(b"UNSUBSCRIBE", protocol.output_channel(viewer.terminal_id).encode())
 
@@ -80,7 +81,7 @@ class TerminalHub:
     def publish(self, viewer: Viewer, frame: bytes) -> None:
         """Send one browser frame to the bridge, in order. What can't be sent is dropped, and greeting again mends it."""
         channel = protocol.input_channel(viewer.terminal_id).encode()
-        if self.speaker.is_clogged or not self.speaker.send(b"PUBLISH", channel, protocol.address(viewer.viewer_id, frame)):
+        if self.speaker.is_clogged or not self.speaker.send(b"PUBLISH", channel, terminal_codec.address(viewer.viewer_id, frame)):
             self.has_dropped = True
 
     def _speak_again(self, connection: Connection) -> None:
@@ -120,8 +121,8 @@ class TerminalHub:
 
     def _deliver(self, viewers: set[Viewer], bus_frame: bytes) -> None:
         try:
-            addressee, frame = protocol.unaddress(bus_frame)
-            decoded = protocol.decode(frame)
+            addressee, frame = terminal_codec.unaddress(bus_frame)
+            decoded = terminal_codec.decode(frame)
         except protocol.ProtocolError as error:
             log.warning("bad bus frame: %s", error)
             return

@@ -22,7 +22,8 @@ from runtime_agent.channel import Channel
 from runtime_agent.commands import Mark
 from runtime_agent.errors import AgentError
 from runtime_agent.marks import TerminalMark
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 from runtime_agent.ring import Ring
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import Terminal
@@ -145,7 +146,7 @@ class Bridge:
             status = found.exit_status()
         if channel.recorder:
             channel.recorder.close()
-        channel.publish(protocol.encode(Frame.EXIT, channel.ring.head, -1 if status is None else status))
+        channel.publish(terminal_codec.encode(Frame.EXIT, channel.ring.head, -1 if status is None else status))
         channel.ring.close()
         self._tell(TerminalMark(protocol.split_terminal_id(channel.terminal_id)[0]))
 
@@ -154,7 +155,7 @@ class Bridge:
         if ring_path.exists():
             ring = Ring(ring_path)
             status = found.exit_status()
-            self._publisher(terminal_id)(protocol.encode(Frame.EXIT, ring.head, -1 if status is None else status))
+            self._publisher(terminal_id)(terminal_codec.encode(Frame.EXIT, ring.head, -1 if status is None else status))
             ring.close()
 
     def _mark(self, terminal_id: str, mark: Mark) -> None:
@@ -186,7 +187,7 @@ class Bridge:
         terminal_id = reply[2].decode("ascii", "replace").removeprefix("term:").removesuffix(":in")
         try:
             protocol.split_terminal_id(terminal_id)
-            viewer, frame = protocol.unaddress(reply[3])
+            viewer, frame = terminal_codec.unaddress(reply[3])
         except protocol.ProtocolError as error:
             self._refuse(error.reason, terminal_id)
             return

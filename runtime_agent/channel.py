@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from runtime_agent import protocol
 from runtime_agent.commands import Commands, Mark
 from runtime_agent.osc import is_answer
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 from runtime_agent.recording import Recorder
 from runtime_agent.ring import Ring
 
@@ -76,7 +77,7 @@ class Channel:
     def take(self, viewer_id: int, frame: bytes) -> None:
         """One browser frame of one viewer. A bad one is counted and has no effect."""
         try:
-            kind, fields, body = protocol.decode(frame)
+            kind, fields, body = terminal_codec.decode(frame)
         except protocol.ProtocolError as error:
             self.refuse(error.reason)
             return
@@ -113,18 +114,18 @@ class Channel:
             self.refuse("too-many-viewers")
             return
         self.flush()
-        read_only = bool(flags & protocol.READ_ONLY)
-        wanted = self.ring.start if resume == protocol.FROM_RING_START else min(resume, self.ring.head)
+        read_only = bool(flags & terminal_codec.READ_ONLY)
+        wanted = self.ring.start if resume == terminal_codec.FROM_RING_START else min(resume, self.ring.head)
         first = max(wanted, self.ring.start)
         self.viewers[viewer_id] = Viewer(first, read_only)
         self.is_waiting = self.is_waiting and read_only
-        self.answer(viewer_id, protocol.encode(Frame.WELCOME, self.sent, first, self.ring.received(viewer_id),
-                                               self.ring.epoch))
+        self.answer(viewer_id, terminal_codec.encode(Frame.WELCOME, self.sent, first, self.ring.received(viewer_id),
+                                                     self.ring.epoch))
         if wanted < first:
-            self.answer(viewer_id, protocol.encode(Frame.SKIPPED, wanted, first))
+            self.answer(viewer_id, terminal_codec.encode(Frame.SKIPPED, wanted, first))
         while first < self.sent:
-            part = self.ring.since(first, min(protocol.MAX_OUTPUT_CHUNK_BYTES, self.sent - first))
-            self.answer(viewer_id, protocol.encode(Frame.REPLAY, first, data=part))
+            part = self.ring.since(first, min(terminal_codec.MAX_OUTPUT_CHUNK_BYTES, self.sent - first))
+            self.answer(viewer_id, terminal_codec.encode(Frame.REPLAY, first, data=part))
             first += len(part)
         if not read_only:
             self.activate(viewer_id)
@@ -161,10 +162,10 @@ class Channel:
         self.drop_active()
 
     def answer(self, viewer_id: int, frame: bytes) -> None:
-        self.publish(protocol.address(viewer_id, frame))
+        self.publish(terminal_codec.address(viewer_id, frame))
 
     def resize(self, rows: int, cols: int) -> None:
-        rows, cols = protocol.clamp_size(rows, cols)
+        rows, cols = terminal_codec.clamp_size(rows, cols)
         self.commands.columns = cols
         try:
             fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
@@ -200,7 +201,7 @@ class Channel:
 
     def acknowledge(self, viewer_id: int) -> None:
         """Only what the PTY has taken: the rest is the page's to send again if we die."""
-        self.answer(viewer_id, protocol.encode(Frame.INPUT_ACK, self.ring.received(viewer_id)))
+        self.answer(viewer_id, terminal_codec.encode(Frame.INPUT_ACK, self.ring.received(viewer_id)))
 
     def acknowledge_soon(self, viewer_id: int) -> None:
         """Behind the echo, which a person waits for; each hop would else work on this first."""
@@ -254,7 +255,7 @@ class Channel:
         viewer = self.viewers.get(self.active) if self.active is not None else None
         if viewer is None:
             return True
-        return self.ring.head - viewer.acked < protocol.WINDOW_BYTES
+        return self.ring.head - viewer.acked < terminal_codec.WINDOW_BYTES
 
     def steer(self) -> None:
         """Watch the PTY exactly while its output may be taken."""
@@ -280,7 +281,7 @@ class Channel:
                     self.end()
                     return
                 raise
-            if count == 0 or self.ring.head - self.sent >= protocol.MAX_OUTPUT_CHUNK_BYTES:
+            if count == 0 or self.ring.head - self.sent >= terminal_codec.MAX_OUTPUT_CHUNK_BYTES:
                 break
         self.flush()
         self.steer()
@@ -288,8 +289,8 @@ class Channel:
     def flush(self) -> None:
         """Publish what has been read and not yet sent."""
         while self.sent < self.ring.head:
-            chunk = self.ring.since(self.sent, protocol.MAX_OUTPUT_CHUNK_BYTES)
-            self.publish(protocol.encode(Frame.OUTPUT, self.sent, data=chunk))
+            chunk = self.ring.since(self.sent, terminal_codec.MAX_OUTPUT_CHUNK_BYTES)
+            self.publish(terminal_codec.encode(Frame.OUTPUT, self.sent, data=chunk))
             for mark in self.commands.feed(chunk):
                 self.on_mark(self.terminal_id, mark)
             self.sent += len(chunk)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 
-from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 
 
 class AgentError(Exception):
-    """``reason`` is a key of protocol.REASONS (the student's sentence); ``detail`` is for the operator's log."""
+    """``reason`` is a key of protocol.reasons.REASONS (the student's sentence); ``detail`` is for the operator's log."""
 
     def __init__(self, reason: str, detail: str = ""):
-        if reason not in protocol.REASONS:
+        if reason not in REASONS:
             raise ValueError(f"unknown reason {reason!r}")
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.detail = reason, detail

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from runtime_agent.protocol import ProtocolError, Tunnel, TunnelEnd
+from runtime_agent.protocol import ProtocolError
+from runtime_agent.protocol.tunnel_codec import Tunnel, TunnelEnd
 from runtime_agent.stream import Stream
 
 

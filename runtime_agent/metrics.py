@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from runtime_agent import intake, protocol
+from runtime_agent.protocol.reasons import REASONS
 
 CREATE_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 MAX_REMEMBERED = 1000
@@ -34,7 +35,7 @@ CREATE_SECONDS = Histogram("bulkhead_agent_create_seconds", "From taking the req
                            buckets=CREATE_BUCKETS)
 for _kind in sorted(protocol.EVENT_KINDS):
     EVENTS.labels(_kind)
-for _reason in protocol.REASONS:
+for _reason in REASONS:
     FAILURES.labels(_reason)
 for _reason in intake.REASONS:
     REFUSED.labels(_reason)

@@ -15,7 +15,7 @@ from pathlib import Path
 from runtime_agent import content, network, protocol, sandbox
 from runtime_agent.content import Lab, Preview
 from runtime_agent.errors import AgentError
-from runtime_agent.protocol import TunnelEnd
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings
 

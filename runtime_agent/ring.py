@@ -23,7 +23,7 @@ import struct
 import termios
 from pathlib import Path
 
-from runtime_agent.protocol import RING_BYTES
+from runtime_agent.protocol.terminal_codec import RING_BYTES
 
 MAGIC = int.from_bytes(b"bhring02", "little")
 EPOCH, HEAD, INTENT, COUNT, PATTERN, RECORDED, TABLE = 1, 2, 3, 4, 5, 7, 8

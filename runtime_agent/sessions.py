@@ -25,6 +25,7 @@ from runtime_agent.errors import STUCK, AgentError
 from runtime_agent.events import Outbox
 from runtime_agent.launch import launch
 from runtime_agent.points import Points
+from runtime_agent.protocol import terminal_codec
 from runtime_agent.records import Kept, Record, Records
 from runtime_agent.settings import Settings
 from runtime_agent.turns import Turns
@@ -127,7 +128,7 @@ class Sessions:
     def open_terminal(self, session_id: Any, number: Any, machine: Any, rows: Any, cols: Any) -> None:
         """Open (or find open) one more terminal and say so; one that can't be opened is said to be closed."""
         protocol.terminal_id(session_id, number)
-        rows, cols = protocol.clamp_size(int(rows), int(cols))
+        rows, cols = terminal_codec.clamp_size(int(rows), int(cols))
         with self.turns.take(session_id):
             record = self.records.find(session_id)
             if record is None or machine not in self.records.machines(session_id):

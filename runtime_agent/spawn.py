@@ -24,6 +24,7 @@ from runtime_agent import bundle, conmon, launcher, protocol, state
 from runtime_agent.errors import AgentError
 from runtime_agent.execute import Result, run
 from runtime_agent.launcher import Launcher
+from runtime_agent.protocol import terminal_codec
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import PARKED, Terminal, adopt, close
 
@@ -81,7 +82,7 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
                 return terminal
         process = bundle.process(spec, SHELL, spec.user, {}, True)
         terminal = _spawn(conmon.as_made(settings, current), sandbox.container, spec.machine,
-                          Path(sandbox.dir) / "terminals" / str(number), process, protocol.clamp_size(rows, cols))
+                          Path(sandbox.dir) / "terminals" / str(number), process, terminal_codec.clamp_size(rows, cols))
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)
     return terminal

@@ -9,14 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runtime_agent.preview_target import Refused
-from runtime_agent.protocol import (
-    MAX_TUNNEL_CHUNK_BYTES,
-    TUNNEL_CREDIT_EVERY_BYTES,
-    TUNNEL_WINDOW_BYTES,
-    Tunnel,
-    TunnelEnd,
-    encode_tunnel,
-)
+from runtime_agent.protocol import tunnel_codec
+from runtime_agent.protocol.tunnel_codec import Tunnel, TunnelEnd
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 15 * 60.0
@@ -41,7 +35,7 @@ class Stream:
 
     def __init__(self, tunnel: Any, site: int, number: int, session: bytes, rate: Rate):
         self.tunnel, self.site, self.number, self.session, self.rate = tunnel, site, number, session, rate
-        self.sent, self.may_send, self.received, self.taken, self.credited = 0, TUNNEL_WINDOW_BYTES, 0, 0, 0
+        self.sent, self.may_send, self.received, self.taken, self.credited = 0, tunnel_codec.WINDOW_BYTES, 0, 0, 0
         self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.has_credit = asyncio.Event()
         self.has_ended = False
@@ -73,13 +67,13 @@ class Stream:
         if kind is Tunnel.RESET:
             self.end()
         elif kind is Tunnel.CREDIT:
-            self.may_send = max(self.may_send, min(fields[0], self.sent) + TUNNEL_WINDOW_BYTES)
+            self.may_send = max(self.may_send, min(fields[0], self.sent) + tunnel_codec.WINDOW_BYTES)
             self.has_credit.set()
         elif kind in (Tunnel.DATA, Tunnel.END):
             self._receive(fields[0], data if kind is Tunnel.DATA else None)
 
     def _receive(self, offset: int, data: bytes | None) -> None:
-        if offset != self.received or self.received + len(data or b"") - self.taken > TUNNEL_WINDOW_BYTES:
+        if offset != self.received or self.received + len(data or b"") - self.taken > tunnel_codec.WINDOW_BYTES:
             self.end(TunnelEnd.LOST)
             return
         self.received += len(data or b"")
@@ -113,7 +107,7 @@ class Stream:
                     async with asyncio.timeout(CONNECT_SECONDS):
                         await loop.sock_connect(target, (address, port))
                     stack.pop_all()
-                    return await asyncio.open_connection(sock=target, limit=2 * MAX_TUNNEL_CHUNK_BYTES)
+                    return await asyncio.open_connection(sock=target, limit=2 * tunnel_codec.MAX_CHUNK_BYTES)
         raise Refused(TunnelEnd.NOTHING_LISTENS)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -129,7 +123,7 @@ class Stream:
             while self.sent >= self.may_send:
                 self.has_credit.clear()
                 await self.has_credit.wait()
-            data = await reader.read(min(MAX_TUNNEL_CHUNK_BYTES, self.may_send - self.sent))
+            data = await reader.read(min(tunnel_codec.MAX_CHUNK_BYTES, self.may_send - self.sent))
             await self.rate.take(len(data))
             await self.tunnel.wait_for_flow()
             if not data:
@@ -145,10 +139,10 @@ class Stream:
             writer.write(data)
             await writer.drain()
             self.taken += len(data)
-            if self.taken - self.credited >= TUNNEL_CREDIT_EVERY_BYTES:
+            if self.taken - self.credited >= tunnel_codec.CREDIT_EVERY_BYTES:
                 self.credited = self.taken
                 self._publish(Tunnel.CREDIT, self.taken)
         writer.write_eof()
 
     def _publish(self, kind: Tunnel, *fields: int, data: bytes = b"") -> None:
-        self.tunnel.publish(self.site, encode_tunnel(kind, self.site, self.number, *fields, data=data))
+        self.tunnel.publish(self.site, tunnel_codec.encode(kind, self.site, self.number, *fields, data=data))

@@ -3,7 +3,7 @@ sandboxes, and brings recordings of terminals to the site.
 
 It knows TCP and nothing of HTTP: what a sandbox answers is parsed by the site, which has no privileges. The
 site opens a stream, each side sends as far as the other gives credit, and whatever is lost or refused ends
-the stream with a reason (protocol.Tunnel). Streams are this process' memory only: kill it, and the site's
+the stream with a reason (tunnel_codec.TunnelEnd). Streams are this process' memory only: kill it, and the site's
 pages say so.
 
 It is a process of its own so that a page of 10 MB never delays a key in a terminal.
@@ -22,7 +22,8 @@ from runtime_agent import logs, notify, protocol, recording
 from runtime_agent.bus import Connection
 from runtime_agent.fetch import Fetch
 from runtime_agent.preview_target import Targets
-from runtime_agent.protocol import ProtocolError, Tunnel, TunnelEnd
+from runtime_agent.protocol import ProtocolError, tunnel_codec
+from runtime_agent.protocol.tunnel_codec import Tunnel, TunnelEnd
 from runtime_agent.settings import Settings
 from runtime_agent.stream import Rate, Stream
 
@@ -80,7 +81,7 @@ class TunnelProcess:
 
     def take(self, frame: bytes) -> None:
         """One frame of the site's. Raises ProtocolError."""
-        kind, site, number, fields, data = protocol.decode_tunnel(frame)
+        kind, site, number, fields, data = tunnel_codec.decode(frame)
         if kind is Tunnel.ALIVE:
             return
         stream = self.streams.get((site, number))
@@ -89,13 +90,13 @@ class TunnelProcess:
         elif stream is not None:
             stream.take(kind, fields, data)
         elif kind is not Tunnel.RESET:
-            self.publish(site, protocol.encode_tunnel(Tunnel.RESET, site, number, TunnelEnd.LOST))
+            self.publish(site, tunnel_codec.encode(Tunnel.RESET, site, number, TunnelEnd.LOST))
 
     def _open(self, site: int, number: int, port: int | None, name: bytes) -> None:
         """A stream to ``port`` of a machine, or without one to a file."""
         same = sum(1 for stream in self.streams.values() if stream.session == name[:36])
         if len(self.streams) >= MAX_STREAMS or same >= MAX_STREAMS_PER_SESSION:
-            self.publish(site, protocol.encode_tunnel(Tunnel.RESET, site, number, TunnelEnd.TOO_MANY))
+            self.publish(site, tunnel_codec.encode(Tunnel.RESET, site, number, TunnelEnd.TOO_MANY))
             return
         rate = self.rates.setdefault(name[:36], Rate(BYTES_PER_SECOND))
         stream = (Fetch if port is None else Stream)(self, site, number, name[:36], rate)
@@ -146,7 +147,7 @@ class TunnelProcess:
             for stream in [stream for stream in self.streams.values() if stream.is_idle()]:
                 stream.end(TunnelEnd.TOO_SLOW)
             for site in {stream.site for stream in self.streams.values()}:
-                self.publish(site, protocol.encode_tunnel(Tunnel.ALIVE, site, 0))
+                self.publish(site, tunnel_codec.encode(Tunnel.ALIVE, site, 0))
 
     # --- ending -------------------------------------------------------------------------------------------
 

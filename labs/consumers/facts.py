@@ -15,6 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from labs import facts_hub
 from labs.models import LabSession
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_BUSY, CLOSE_ENDED, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
 
 HERE = "here"
 SILENCE_SECONDS = 60.0
@@ -29,16 +30,16 @@ class FactsConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a close code reaches the page only on an open socket
         if not self.scope["user"].is_authenticated:
-            return await self.close(protocol.CLOSE_SIGNED_OUT)
+            return await self.close(CLOSE_SIGNED_OUT)
         try:
             session_id = protocol.check_session_id(self.scope["url_route"]["kwargs"]["session_id"])
         except protocol.ProtocolError:
-            return await self.close(protocol.CLOSE_NOT_FOUND)
+            return await self.close(CLOSE_NOT_FOUND)
         session = await self._find(session_id)
         if session is None:
-            return await self.close(protocol.CLOSE_NOT_FOUND)
+            return await self.close(CLOSE_NOT_FOUND)
         if not session.is_active:
-            return await self.close(protocol.CLOSE_ENDED)
+            return await self.close(CLOSE_ENDED)
         self.panel = facts_hub.Panel(session_id, self._forward)
         self._listen_for_silence()
         await facts_hub.current().join(self.panel)
@@ -52,7 +53,7 @@ class FactsConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
         if text_data != HERE or self.panel is None:
-            await self.close(protocol.CLOSE_BAD_FRAME)
+            await self.close(CLOSE_BAD_FRAME)
             return
         self._listen_for_silence()
 
@@ -62,7 +63,7 @@ class FactsConsumer(AsyncWebsocketConsumer):
         self.silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._fall_silent)
 
     def _fall_silent(self) -> None:
-        self.closing = asyncio.ensure_future(self.close(protocol.CLOSE_BUSY))
+        self.closing = asyncio.ensure_future(self.close(CLOSE_BUSY))
 
     async def disconnect(self, code: int) -> None:
         if self.silence:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from labs import notices
 from labs.models import LabSession
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
 
 SEEN_EVERY_SECONDS = 60.0
 log = logging.getLogger(__name__)
@@ -31,14 +32,14 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a close code reaches the page only on an open socket
         if not self.scope["user"].is_authenticated:
-            return await self.close(protocol.CLOSE_SIGNED_OUT)
+            return await self.close(CLOSE_SIGNED_OUT)
         self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
         try:
             group = notices.group(protocol.check_session_id(self.session_id))
         except protocol.ProtocolError:
-            return await self.close(protocol.CLOSE_NOT_FOUND)
+            return await self.close(CLOSE_NOT_FOUND)
         if await self._seen() is None:
-            return await self.close(protocol.CLOSE_NOT_FOUND)
+            return await self.close(CLOSE_NOT_FOUND)
         self.group = group
         await self.channel_layer.group_add(group, self.channel_name)
         await self.send_json(await self._seen())  # asked again: it may have changed before we listened
@@ -48,7 +49,7 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(message["notice"])
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
-        await self.close(protocol.CLOSE_BAD_FRAME)
+        await self.close(CLOSE_BAD_FRAME)
 
     async def disconnect(self, code: int) -> None:
         if self.watching:

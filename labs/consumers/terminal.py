@@ -1,7 +1,7 @@
 """One viewer of one terminal: raw frames between a page and the bus.
 
 The session is found through the user, so a stranger's id is an id that does not exist. What comes from a page is
-checked by protocol.decode before anything is done with it; one bad frame closes the socket, is logged and counted.
+checked by terminal_codec.decode before anything is done with it; one bad frame closes the socket, is logged and counted.
 Whether a viewer only watches is decided here, never by the page.
 """
 
@@ -20,7 +20,16 @@ from labs import terminal_hub
 from labs.models import LabSession
 from labs.terminal_cursor import Cursor
 from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.reasons import (
+    CLOSE_BAD_FRAME,
+    CLOSE_BUSY,
+    CLOSE_ENDED,
+    CLOSE_FRAME_TOO_LARGE,
+    CLOSE_NOT_FOUND,
+    CLOSE_SIGNED_OUT,
+)
+from runtime_agent.protocol.terminal_codec import Frame
 
 HELLO_SECONDS = 10.0
 MAX_OUTBOX_BYTES = 1024 * 1024
@@ -67,17 +76,17 @@ class TerminalConsumer:
     async def connect(self) -> None:
         await self.send({"type": "websocket.accept"})  # before any refusal: a close code reaches the page only on an open socket
         if not self.scope["user"].is_authenticated:
-            return await self.finish(protocol.CLOSE_SIGNED_OUT)
+            return await self.finish(CLOSE_SIGNED_OUT)
         arguments = self.scope["url_route"]["kwargs"]
         try:
             terminal_id = protocol.terminal_id(arguments["session_id"], arguments["number"])
         except protocol.ProtocolError:
-            return await self.finish(protocol.CLOSE_NOT_FOUND)
+            return await self.finish(CLOSE_NOT_FOUND)
         session = await self._find(arguments["session_id"])
         if session is None:
-            return await self.finish(protocol.CLOSE_NOT_FOUND)
+            return await self.finish(CLOSE_NOT_FOUND)
         if not session.is_active:
-            return await self.finish(protocol.CLOSE_ENDED)
+            return await self.finish(CLOSE_ENDED)
         self.terminal_id, self.cursor, self.loop = terminal_id, Cursor(), asyncio.get_running_loop()
         self.impatience = self.loop.call_later(HELLO_SECONDS, self._refuse_later, "no-hello")
 
@@ -112,7 +121,7 @@ class TerminalConsumer:
             self._greeted(fields)
             return
         if kind is Frame.PING:
-            self._post(protocol.encode(Frame.PONG, *fields))
+            self._post(terminal_codec.encode(Frame.PONG, *fields))
             return
         if kind is Frame.RESIZE:
             self.hello = (*self.hello[:4], *fields)  # a bridge that is greeted anew must not bring the old size back
@@ -124,10 +133,10 @@ class TerminalConsumer:
     def _judge(self, frame: bytes | None) -> tuple[Frame, tuple[int, ...]]:
         if frame is None:
             raise protocol.ProtocolError("not-binary")
-        if len(frame) > protocol.MAX_BROWSER_FRAME_BYTES:
+        if len(frame) > terminal_codec.MAX_BROWSER_FRAME_BYTES:
             raise protocol.ProtocolError("too-large")
-        kind, fields, _ = protocol.decode(frame)
-        if kind not in protocol.FROM_PAGE:
+        kind, fields, _ = terminal_codec.decode(frame)
+        if kind not in terminal_codec.FROM_PAGE:
             raise protocol.ProtocolError("wrong-way", kind.name)
         if kind is Frame.HELLO and fields[0] != protocol.VERSION:
             raise protocol.ProtocolError("version", str(fields[0]))
@@ -138,7 +147,7 @@ class TerminalConsumer:
     async def refuse(self, reason: str) -> None:
         refused.labels(reason).inc()
         log.warning("bad frame reason=%s session_id=%s user=%s", reason, self.terminal_id, self.scope["user"].pk)
-        await self.finish(protocol.CLOSE_FRAME_TOO_LARGE if reason == "too-large" else protocol.CLOSE_BAD_FRAME)
+        await self.finish(CLOSE_FRAME_TOO_LARGE if reason == "too-large" else CLOSE_BAD_FRAME)
 
     def _refuse_later(self, reason: str) -> None:
         self.refusal = asyncio.ensure_future(self.refuse(reason))
@@ -151,7 +160,7 @@ class TerminalConsumer:
         if self.viewer:
             self._greet()
             return
-        self.is_watching = self.is_watching or bool(hello[1] & protocol.READ_ONLY)
+        self.is_watching = self.is_watching or bool(hello[1] & terminal_codec.READ_ONLY)
         self.viewer = terminal_hub.Viewer(self.terminal_id, self._viewer_id(hello[2]), self._deliver, self._greet)
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.outbox_bytes = 0
@@ -167,8 +176,8 @@ class TerminalConsumer:
         """From where the page is by now; the hub calls this whenever the bridge has to know."""
         version, _, client, _, rows, cols = self.hello
         self.cursor.note_greeting(self.loop.time())
-        flags = protocol.READ_ONLY if self.is_watching else 0
-        terminal_hub.current().publish(self.viewer, protocol.encode(
+        flags = terminal_codec.READ_ONLY if self.is_watching else 0
+        terminal_hub.current().publish(self.viewer, terminal_codec.encode(
             Frame.HELLO, version, flags, client, self.cursor.resume, rows, cols))
 
     # --- bridge -> page -----------------------------------------------------------------------------------
@@ -185,7 +194,7 @@ class TerminalConsumer:
         self.outbox.put_nowait(frame)
         if self.outbox_bytes > MAX_OUTBOX_BYTES:
             log.warning("socket takes nothing session_id=%s bytes=%d", self.terminal_id, self.outbox_bytes)
-            self.closing = asyncio.ensure_future(self.finish(protocol.CLOSE_BUSY))
+            self.closing = asyncio.ensure_future(self.finish(CLOSE_BUSY))
             self.is_closing = True
 
     async def _write(self) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from labs.previews import access, headers, pages, sockets, tunnel
 from labs.previews.access import ENTER_PATH, Address, Target
 from labs.previews.http1 import Answer, BadAnswer, request
-from runtime_agent.protocol import TunnelEnd
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 MAX_BYTES = 32 << 20
 HEAD_SECONDS = 60.0

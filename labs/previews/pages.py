@@ -6,7 +6,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from labs.previews.access import Target
-from runtime_agent.protocol import TunnelEnd
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 HEADERS = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"),
            (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),

@@ -20,7 +20,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from runtime_agent import protocol
-from runtime_agent.protocol import Tunnel, TunnelEnd, encode_tunnel
+from runtime_agent.protocol import tunnel_codec
+from runtime_agent.protocol.tunnel_codec import Tunnel, TunnelEnd
 
 OPEN_SECONDS = 8.0
 FETCH_SECONDS = 30.0
@@ -46,7 +47,7 @@ class Stream:
     def __init__(self, tunnels: Tunnels, number: int, host: str):
         self.tunnels, self.number, self.host = tunnels, number, host
         self.received, self.taken, self.credited = 0, 0, 0
-        self.sent, self.may_send = 0, protocol.TUNNEL_WINDOW_BYTES
+        self.sent, self.may_send = 0, tunnel_codec.WINDOW_BYTES
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.changed = asyncio.Event()
         self.is_open = self.at_end = False
@@ -61,7 +62,7 @@ class Stream:
             await self._wait()
         data = self.inbox.get_nowait()
         self.taken += len(data)
-        if self.taken - self.credited >= protocol.TUNNEL_CREDIT_EVERY_BYTES:
+        if self.taken - self.credited >= tunnel_codec.CREDIT_EVERY_BYTES:
             self.credited = self.taken
             await self._publish(Tunnel.CREDIT, self.taken)
         return data
@@ -71,7 +72,7 @@ class Stream:
         while view:
             while self.sent >= self.may_send:
                 await self._wait()
-            chunk = view[:min(protocol.MAX_TUNNEL_CHUNK_BYTES, self.may_send - self.sent)]
+            chunk = view[:min(tunnel_codec.MAX_CHUNK_BYTES, self.may_send - self.sent)]
             await self._publish(Tunnel.DATA, self.sent, data=bytes(chunk))
             self.sent += len(chunk)
             view = view[len(chunk):]
@@ -85,19 +86,19 @@ class Stream:
         if self.tunnels.streams.pop(self.number, None) and self.ended is None:
             self.ended = TunnelEnd.LEFT
             with contextlib.suppress(Closed):
-                await self.tunnels.publish(self.host, encode_tunnel(Tunnel.RESET, self.tunnels.site, self.number,
-                                                                    TunnelEnd.LEFT))
+                await self.tunnels.publish(self.host, tunnel_codec.encode(Tunnel.RESET, self.tunnels.site, self.number,
+                                                                          TunnelEnd.LEFT))
 
     def take(self, kind: Tunnel, fields: tuple[int, ...], data: bytes) -> None:
         """One frame of the worker's."""
         if kind is Tunnel.OPENED:
             self.is_open = True
         elif kind is Tunnel.CREDIT:
-            self.may_send = max(self.may_send, min(fields[0], self.sent) + protocol.TUNNEL_WINDOW_BYTES)
+            self.may_send = max(self.may_send, min(fields[0], self.sent) + tunnel_codec.WINDOW_BYTES)
         elif kind is Tunnel.RESET:
             self.end(_REASONS.get(fields[0], TunnelEnd.BROKEN))
         elif kind in (Tunnel.DATA, Tunnel.END):
-            if fields[0] != self.received or self.received + len(data) - self.taken > protocol.TUNNEL_WINDOW_BYTES:
+            if fields[0] != self.received or self.received + len(data) - self.taken > tunnel_codec.WINDOW_BYTES:
                 self.end(TunnelEnd.LOST)
                 return
             self.received += len(data)
@@ -123,7 +124,7 @@ class Stream:
 
     async def _publish(self, kind: Tunnel, *fields: int, data: bytes = b"") -> None:
         self._check()
-        await self.tunnels.publish(self.host, encode_tunnel(kind, self.tunnels.site, self.number, *fields, data=data))
+        await self.tunnels.publish(self.host, tunnel_codec.encode(kind, self.tunnels.site, self.number, *fields, data=data))
 
 
 class Tunnels:
@@ -166,7 +167,7 @@ class Tunnels:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self.is_heard.wait()
-                await self.publish(host, encode_tunnel(kind, self.site, stream.number, *fields, data=data))
+                await self.publish(host, tunnel_codec.encode(kind, self.site, stream.number, *fields, data=data))
                 await stream.wait_open()
             return stream
         except TimeoutError:
@@ -224,7 +225,7 @@ class Tunnels:
 
     def _take(self, frame: bytes) -> None:
         try:
-            kind, _, number, fields, data = protocol.decode_tunnel(frame)
+            kind, _, number, fields, data = tunnel_codec.decode(frame)
         except protocol.ProtocolError as error:
             log.warning("bad tunnel frame: %s", error)
             return
@@ -243,7 +244,7 @@ class Tunnels:
             await asyncio.sleep(ALIVE_SECONDS)
             for host in {stream.host for stream in self.streams.values() if stream.ended is None}:
                 with contextlib.suppress(Closed):
-                    await self.publish(host, encode_tunnel(Tunnel.ALIVE, self.site, 0))
+                    await self.publish(host, tunnel_codec.encode(Tunnel.ALIVE, self.site, 0))
 
 
 _tunnels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Tunnels] = weakref.WeakKeyDictionary()

@@ -12,7 +12,8 @@ import time
 import redis
 from django.conf import settings
 
-from runtime_agent import intake, protocol
+from runtime_agent import intake
+from runtime_agent.protocol.reasons import REASONS
 
 KEY = "bulkhead:counters"
 FAILURES = "bulkhead_session_failures_total"
@@ -22,7 +23,7 @@ WALKS = "bulkhead_synthetic_walks_total"
 START_SECONDS = "bulkhead_session_start_seconds"
 TIMERS_AT = "bulkhead_timers_last_run_timestamp_seconds"
 LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
-    FAILURES: ("reason", tuple(protocol.REASONS)),
+    FAILURES: ("reason", tuple(REASONS)),
     EVENTS_REFUSED: ("reason", ("bad-event", "bad-id", "bad-payload", "unknown-kind", "other")),
     MESSAGES_REFUSED: ("reason", intake.REASONS),
     WALKS: ("result", ("passed", "failed")),

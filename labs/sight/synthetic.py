@@ -25,7 +25,8 @@ from websockets.sync.client import connect
 from labs.models import LabSession, Lesson
 from labs.sight import counters
 from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 
 KEY = "bulkhead:synthetic"
 USERNAME = "synthetic-student"
@@ -112,15 +113,15 @@ class Visitor:
         address = f"ws{to.scheme.removeprefix('http')}://{headers.pop('Host')}/ws/sessions/{self.session}/terminals/0/"
         with connect(address, sock=line, additional_headers=headers, origin=self.origin, compression=None,
                      open_timeout=STEP_SECONDS) as socket:
-            socket.send(protocol.encode(Frame.HELLO, protocol.VERSION, 0, int.from_bytes(os.urandom(8)),
-                                        protocol.FROM_RING_START, 24, 80))
+            socket.send(terminal_codec.encode(Frame.HELLO, protocol.VERSION, 0, int.from_bytes(os.urandom(8)),
+                                              terminal_codec.FROM_RING_START, 24, 80))
             seen, deadline = b"", time.monotonic() + STEP_SECONDS
             while ANSWER not in seen:
-                kind, _fields, body = protocol.decode(socket.recv(timeout=max(deadline - time.monotonic(), 0.01)))
+                kind, _fields, body = terminal_codec.decode(socket.recv(timeout=max(deadline - time.monotonic(), 0.01)))
                 if kind in (Frame.OUTPUT, Frame.REPLAY):
                     seen += body
                 elif kind is Frame.WELCOME:  # from now on somebody reads what is typed
-                    socket.send(protocol.encode(Frame.INPUT, 0, data=TYPED))
+                    socket.send(terminal_codec.encode(Frame.INPUT, 0, data=TYPED))
 
     def end(self) -> None:
         self.fetch(f"/sessions/{self.session}/end/", form={"files": "throw-away"})

@@ -19,7 +19,8 @@ import redis
 
 from runtime_agent import protocol, questions, sandbox, xray
 from runtime_agent.errors import AgentError
-from runtime_agent.protocol import FactsFrame
+from runtime_agent.protocol import facts_codec
+from runtime_agent.protocol.facts_codec import FactsFrame
 from runtime_agent.questions import Question, QuestionError
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings
@@ -138,7 +139,7 @@ class Stream:
         """Tell the open panels of a session why a wish was not granted. Nobody there is no error."""
         try:
             self.publisher.publish(protocol.facts_channel(session_id),
-                                   protocol.encode_facts(0, FactsFrame.REMARK, history.dump({"refused": sentence})))
+                                   facts_codec.encode(0, FactsFrame.REMARK, history.dump({"refused": sentence})))
         except redis.RedisError as error:
             log.warning("remark not sent session_id=%s: %s", session_id, error)
 
@@ -189,9 +190,9 @@ class Stream:
         channel = protocol.facts_channel(watch.session_id)
         if changed:
             watch.known, watch.version = document, watch.version + 1
-            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.PATCH, history.dump(changed)))
+            self.publisher.publish(channel, facts_codec.encode(watch.version, FactsFrame.PATCH, history.dump(changed)))
         if watch.wants_whole:
             watch.wants_whole = False
             past = self.historian.body(watch.session_id)
-            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.HISTORY, past))
-            self.publisher.publish(channel, protocol.encode_facts(watch.version, FactsFrame.WHOLE, history.dump(document)))
+            self.publisher.publish(channel, facts_codec.encode(watch.version, FactsFrame.HISTORY, past))
+            self.publisher.publish(channel, facts_codec.encode(watch.version, FactsFrame.WHOLE, history.dump(document)))

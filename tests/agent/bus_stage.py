@@ -16,7 +16,8 @@ import redis.asyncio as redis
 
 from runtime_agent import proc, protocol
 from runtime_agent.bridge import Bridge
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 from runtime_agent.terminal import Terminal
 
 SESSION = "0b54b1a4-5a5c-4d8e-9d61-3f2a0c6f7a11"
@@ -173,10 +174,10 @@ class Stage:
 class Page:
     """A viewer as the page is one: drops what it has, asks for what it lacks, greets when told to."""
 
-    def __init__(self, stage: Stage, viewer: int, *, resume: int = protocol.FROM_RING_START, read_only: bool = False,
+    def __init__(self, stage: Stage, viewer: int, *, resume: int = terminal_codec.FROM_RING_START, read_only: bool = False,
                  acks: bool = True, terminal_id: str = TERMINAL):
         self.stage, self.viewer, self.terminal_id, self.read_only, self.acks = stage, viewer, terminal_id, read_only, acks
-        self.at = None if resume == protocol.FROM_RING_START else resume
+        self.at = None if resume == terminal_codec.FROM_RING_START else resume
         self.seen, self.frames, self.gaps, self.sent = bytearray(), [], 0, 0
         self.has_greeted = self.is_subscribed = False
 
@@ -198,10 +199,10 @@ class Page:
         if message["channel"] == protocol.BRIDGE_HELLO_CHANNEL.encode():
             await self.greet_again()
             return
-        viewer, frame = protocol.unaddress(message["data"])
+        viewer, frame = terminal_codec.unaddress(message["data"])
         if viewer not in (None, self.viewer):
             return
-        kind, fields, body = protocol.decode(frame)
+        kind, fields, body = terminal_codec.decode(frame)
         self.frames.append((kind, fields, body))
         if kind is Frame.WELCOME and self.at is None:
             self.at = fields[1]
@@ -221,7 +222,7 @@ class Page:
                 await self.put(Frame.ACK, self.at)
 
     async def put(self, kind: Frame, *fields: int, data: bytes = b"") -> None:
-        await self.raw(protocol.address(self.viewer, protocol.encode(kind, *fields, data=data)))
+        await self.raw(terminal_codec.address(self.viewer, terminal_codec.encode(kind, *fields, data=data)))
 
     async def raw(self, bus_frame: bytes) -> None:
         with contextlib.suppress(redis.ConnectionError):
@@ -230,7 +231,7 @@ class Page:
     async def greet(self, rows: int = 24, cols: int = 80, version: int = protocol.VERSION) -> None:
         self.has_greeted = True
         await self.put(Frame.HELLO, version, int(self.read_only), self.viewer,
-                       protocol.FROM_RING_START if self.at is None else self.at, rows, cols)
+                       terminal_codec.FROM_RING_START if self.at is None else self.at, rows, cols)
 
     async def greet_again(self) -> None:
         if self.has_greeted:

@@ -16,9 +16,10 @@ import pytest
 
 from runtime_agent import bridge as bridge_module
 from runtime_agent import channel as channel_module
-from runtime_agent import marks, protocol
+from runtime_agent import marks
 from runtime_agent.marks import TerminalMark
-from runtime_agent.protocol import RING_BYTES, WINDOW_BYTES, Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import RING_BYTES, WINDOW_BYTES, Frame
 from tests.agent.bus_stage import SESSION, TERMINAL, Stage, printed, until
 
 OTHER = f"{SESSION}.1"
@@ -101,9 +102,9 @@ async def test_input_with_a_gap_waits_for_its_beginning(stage):
 async def test_input_is_acknowledged_when_the_program_could_have_it(stage):
     line, alice = stage.line(), await stage.page()
     await alice.welcome()
-    paste = bytes(65 + index % 26 for index in range(3 * protocol.MAX_INPUT_BYTES))
-    for at in range(0, len(paste), protocol.MAX_INPUT_BYTES):
-        await alice.type(paste[at:at + protocol.MAX_INPUT_BYTES])
+    paste = bytes(65 + index % 26 for index in range(3 * terminal_codec.MAX_INPUT_BYTES))
+    for at in range(0, len(paste), terminal_codec.MAX_INPUT_BYTES):
+        await alice.type(paste[at:at + terminal_codec.MAX_INPUT_BYTES])
     await until(lambda: stage.channel().pending and alice.received(), what="a full PTY")
     assert alice.received() < len(paste)
     typed = bytearray()
@@ -116,8 +117,8 @@ async def test_a_program_that_reads_nothing_does_not_fill_the_bridge(stage):
     stage.line()
     alice = await stage.page()
     await alice.welcome()
-    for _ in range(channel_module.MAX_PENDING_BYTES // protocol.MAX_INPUT_BYTES + 3):
-        await alice.type(b"x" * protocol.MAX_INPUT_BYTES)
+    for _ in range(channel_module.MAX_PENDING_BYTES // terminal_codec.MAX_INPUT_BYTES + 3):
+        await alice.type(b"x" * terminal_codec.MAX_INPUT_BYTES)
     await until(lambda: "input-overflow" in stage.channel().refused)
     assert sum(len(chunk) for _, _, chunk in stage.channel().pending) <= channel_module.MAX_PENDING_BYTES
 
@@ -449,8 +450,8 @@ async def test_bad_frames_are_counted_by_reason(stage, caplog):
     alice = await stage.page()
     await alice.welcome()
     await alice.raw(b"\x02")
-    await alice.raw(protocol.encode(Frame.OUTPUT, 0, data=b"forged"))
-    await alice.raw(protocol.address(1, b"\x77"))
+    await alice.raw(terminal_codec.encode(Frame.OUTPUT, 0, data=b"forged"))
+    await alice.raw(terminal_codec.address(1, b"\x77"))
     await alice.put(Frame.WELCOME, 0, 0, 0, 0)
     await alice.welcome()
     assert stage.bridge.refused == {"wrong-length": 1, "wrong-way": 1}

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from runtime_agent import logs, metrics, protocol
 from runtime_agent.events import Outbox
+from runtime_agent.protocol.reasons import REASONS
 from runtime_agent.settings import SettingsError, load
 from tests.instance import free_port
 
@@ -72,7 +73,7 @@ def test_a_taken_port_does_not_stop_the_agent(served, caplog):
 
 def test_every_reason_is_a_label_from_the_beginning():
     found = {sample.labels["reason"] for metric in metrics.FAILURES.collect() for sample in metric.samples}
-    assert set(protocol.REASONS) <= found
+    assert set(REASONS) <= found
 
 
 def test_events_failures_and_creates_are_counted(tmp_path):

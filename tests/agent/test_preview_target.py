@@ -6,7 +6,7 @@ import pytest
 
 from runtime_agent import network, preview_target, sandbox
 from runtime_agent.preview_target import Refused, Targets
-from runtime_agent.protocol import TunnelEnd
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 from runtime_agent.records import Record
 from tests.agent.labs import lab_document, publish
 from tests.agent.machine_room import hall

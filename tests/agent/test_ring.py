@@ -11,7 +11,7 @@ import tty
 import pytest
 
 from runtime_agent import ring as ring_module
-from runtime_agent.protocol import RING_BYTES
+from runtime_agent.protocol.terminal_codec import RING_BYTES
 from runtime_agent.ring import CLIENTS, PATTERN_BYTES, Ring
 
 

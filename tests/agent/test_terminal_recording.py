@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime_agent import reaper, recording
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol.terminal_codec import Frame
 from runtime_agent.ring import Ring
 from tests.agent.bus_stage import SESSION, TERMINAL, Stage, printed, until
 from tests.agent.labs import lab_document, publish

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from runtime_agent import protocol
 from runtime_agent.marks import TerminalMark
-from runtime_agent.protocol import FactsFrame
+from runtime_agent.protocol import facts_codec
+from runtime_agent.protocol.facts_codec import FactsFrame
 from runtime_agent.records import Record, Records
 from runtime_agent.xray import cgroups, changes, looks, patch, stream
 from runtime_agent.xray.historian import Historian
@@ -47,7 +48,7 @@ class Bus:
         self.sent = []
 
     def publish(self, channel, frame):
-        version, kind = protocol.decode_facts(frame)
+        version, kind = facts_codec.decode(frame)
         self.sent.append((channel, version, kind, json.loads(frame[9:])))
 
     def kinds(self):

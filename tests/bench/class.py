@@ -28,7 +28,8 @@ from websockets.asyncio.client import connect  # noqa: E402
 
 from deploy.lab import postgres  # noqa: E402
 from runtime_agent import cgroup, protocol  # noqa: E402
-from runtime_agent.protocol import Frame  # noqa: E402
+from runtime_agent.protocol import terminal_codec  # noqa: E402
+from runtime_agent.protocol.terminal_codec import Frame  # noqa: E402
 from tests.bench.table import Row, percentile, report  # noqa: E402
 from tests.instance import Instance, running, wait_until  # noqa: E402
 
@@ -77,8 +78,8 @@ class Student:
                 await self.wait_ready(session_id)
                 self.terminal = await self.open(f"/ws/sessions/{session_id}/terminals/0/")
                 self.reading = asyncio.create_task(self.read())
-                await self.terminal.send(protocol.encode(Frame.HELLO, protocol.VERSION, 0, random.getrandbits(63),
-                                                         protocol.FROM_RING_START, 24, 80))
+                await self.terminal.send(terminal_codec.encode(Frame.HELLO, protocol.VERSION, 0, random.getrandbits(63),
+                                                               terminal_codec.FROM_RING_START, 24, 80))
                 await self.until(PROMPT)
             self.prompt_seconds = time.perf_counter() - self.began
         except Exception as error:  # noqa: BLE001  whatever it is, it is counted and the bench is red
@@ -126,11 +127,11 @@ class Student:
     async def read(self) -> None:
         try:
             async for frame in self.terminal:
-                kind, fields, body = protocol.decode(frame)
+                kind, fields, body = terminal_codec.decode(frame)
                 if kind in (Frame.OUTPUT, Frame.REPLAY):
                     self.seen = (self.seen + body)[-4000:]
                     self.arrived.set()
-                    await self.terminal.send(protocol.encode(Frame.ACK, fields[0] + len(body)))
+                    await self.terminal.send(terminal_codec.encode(Frame.ACK, fields[0] + len(body)))
                 elif kind is Frame.SKIPPED:
                     self.errors["bytes skipped"] += 1
         except Exception as error:  # noqa: BLE001
@@ -164,7 +165,7 @@ class Student:
         await self.until(PROMPT)
 
     async def key(self, key: bytes) -> None:
-        await self.terminal.send(protocol.encode(Frame.INPUT, self.sent, data=key))
+        await self.terminal.send(terminal_codec.encode(Frame.INPUT, self.sent, data=key))
         self.sent += len(key)
 
 

@@ -35,7 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from websockets.asyncio.client import connect  # noqa: E402
 
 from runtime_agent import protocol  # noqa: E402
-from runtime_agent.protocol import Frame  # noqa: E402
+from runtime_agent.protocol import terminal_codec  # noqa: E402
+from runtime_agent.protocol.terminal_codec import Frame  # noqa: E402
 from tests.bench.table import Row, percentile, report, spread  # noqa: E402
 from tests.instance import free_port, running, wait_until  # noqa: E402
 
@@ -69,9 +70,9 @@ class Ours:
 
     async def open(self) -> None:
         self.socket = await connect(self.url, additional_headers=self.headers, **SOCKET)
-        await self.socket.send(protocol.encode(Frame.HELLO, protocol.VERSION, 0, int.from_bytes(os.urandom(8)),
-                                               protocol.FROM_RING_START, 24, 80))
-        while protocol.decode(await self.socket.recv())[0] is not Frame.WELCOME:  # what comes before it is for others
+        await self.socket.send(terminal_codec.encode(Frame.HELLO, protocol.VERSION, 0, int.from_bytes(os.urandom(8)),
+                                                     terminal_codec.FROM_RING_START, 24, 80))
+        while terminal_codec.decode(await self.socket.recv())[0] is not Frame.WELCOME:  # what comes before it is for others
             pass
 
     def another(self) -> Ours:
@@ -79,12 +80,12 @@ class Ours:
         return Ours(self.url, self.headers)
 
     async def type(self, keys: bytes) -> None:
-        await self.socket.send(protocol.encode(Frame.INPUT, self.sent, data=keys))
+        await self.socket.send(terminal_codec.encode(Frame.INPUT, self.sent, data=keys))
         self.sent += len(keys)
 
     async def read(self) -> bytes:
         while True:
-            kind, fields, body = protocol.decode(await self.socket.recv())
+            kind, fields, body = terminal_codec.decode(await self.socket.recv())
             if kind in (Frame.OUTPUT, Frame.REPLAY):
                 self.seen = fields[0] + len(body)
                 return body
@@ -92,9 +93,9 @@ class Ours:
                 raise AssertionError(f"bytes skipped: {fields}")
 
     async def parsed(self, is_idle: bool = False) -> None:
-        if self.seen - self.acked >= protocol.ACK_EVERY_BYTES or (is_idle and self.seen > self.acked):
+        if self.seen - self.acked >= terminal_codec.ACK_EVERY_BYTES or (is_idle and self.seen > self.acked):
             self.acked = self.seen
-            await self.socket.send(protocol.encode(Frame.ACK, self.seen))
+            await self.socket.send(terminal_codec.encode(Frame.ACK, self.seen))
 
 
 class Peer:

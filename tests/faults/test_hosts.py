@@ -15,6 +15,7 @@ import redis
 
 from runtime_agent import fleet as words
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 from tests.instance import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -114,7 +115,7 @@ def test_a_session_on_a_host_that_is_cut_off_goes_on_and_comes_back(fleet, someb
     fleet.network.cut(host)
     fleet.wait_for_hosts(host, silent=True)
     told = fleet.site.call("notice", session_id)
-    assert (told["state"], told["unreachable"], told["sentence"]) == ("ready", True, protocol.REASONS["unreachable"].sentence)
+    assert (told["state"], told["unreachable"], told["sentence"]) == ("ready", True, REASONS["unreachable"].sentence)
     other = fleet.start(f"{somebody}-other")
     assert fleet.wait_state(other, "ready")["host"] != host, "the others carry on"
     fleet.network.mend(host)

@@ -13,7 +13,7 @@ import pytest
 import redis.asyncio as redis
 
 from runtime_agent import protocol, spawn
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol.terminal_codec import Frame
 from tests.agent.bus_stage import Page, until
 
 pytestmark = pytest.mark.sandbox

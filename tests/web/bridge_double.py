@@ -10,7 +10,8 @@ from channels.testing import WebsocketCommunicator
 
 from labs.routing import websocket_urlpatterns
 from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 
 
 async def until(condition, what="condition", seconds=10):
@@ -46,23 +47,23 @@ class Bridge:
         async for message in self.pubsub.listen():
             if message["type"] != "pmessage":
                 continue
-            viewer, frame = protocol.unaddress(message["data"])
-            kind, fields, body = protocol.decode(frame)
+            viewer, frame = terminal_codec.unaddress(message["data"])
+            kind, fields, body = terminal_codec.decode(frame)
             self.heard.append((viewer, kind, fields, body))
             if kind is Frame.HELLO and self.answers:
                 await self.welcome(viewer, fields[3])
 
     async def welcome(self, viewer, resume):
-        first = 0 if resume == protocol.FROM_RING_START else min(resume, len(self.text))
-        await self.tell(viewer, protocol.encode(Frame.WELCOME, len(self.text), first, 0, self.epoch))
+        first = 0 if resume == terminal_codec.FROM_RING_START else min(resume, len(self.text))
+        await self.tell(viewer, terminal_codec.encode(Frame.WELCOME, len(self.text), first, 0, self.epoch))
         if first < len(self.text):
-            await self.tell(viewer, protocol.encode(Frame.REPLAY, first, data=self.text[first:]))
+            await self.tell(viewer, terminal_codec.encode(Frame.REPLAY, first, data=self.text[first:]))
 
     async def tell(self, viewer, frame):
-        await self.client.publish(protocol.output_channel(self.terminal_id), protocol.address(viewer, frame))
+        await self.client.publish(protocol.output_channel(self.terminal_id), terminal_codec.address(viewer, frame))
 
     async def prints(self, text, is_lost=False):
-        frame = protocol.encode(Frame.OUTPUT, len(self.text), data=text)
+        frame = terminal_codec.encode(Frame.OUTPUT, len(self.text), data=text)
         self.text += text
         if not is_lost:
             await self.client.publish(protocol.output_channel(self.terminal_id), frame)
@@ -83,8 +84,8 @@ class Page:
         assert connected, "refusals come as close codes, on an open socket"
         return self
 
-    async def hello(self, resume=protocol.FROM_RING_START, client=7, flags=0):
-        await self.put(protocol.encode(Frame.HELLO, protocol.VERSION, flags, client, resume, 24, 80))
+    async def hello(self, resume=terminal_codec.FROM_RING_START, client=7, flags=0):
+        await self.put(terminal_codec.encode(Frame.HELLO, protocol.VERSION, flags, client, resume, 24, 80))
 
     async def put(self, frame):
         await self.socket.send_input({"type": "websocket.receive", "bytes": frame})
@@ -92,7 +93,7 @@ class Page:
     async def next(self):
         message = await self.socket.receive_output(timeout=10)
         assert message["type"] == "websocket.send", message
-        return protocol.decode(message["bytes"])
+        return terminal_codec.decode(message["bytes"])
 
     async def text(self, length):
         """The next ``length`` bytes printed; asserts that none is missing or doubled."""

@@ -12,11 +12,13 @@ from types import SimpleNamespace
 
 from labs.consumers.terminal import TerminalConsumer
 from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_FRAME_TOO_LARGE, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
+from runtime_agent.protocol.terminal_codec import Frame
 from tests.agent.bus_stage import SESSION, Line
 
 WELCOME_SECONDS = 0.3
-FINAL = {protocol.CLOSE_BAD_FRAME, protocol.CLOSE_FRAME_TOO_LARGE, protocol.CLOSE_NOT_FOUND, protocol.CLOSE_SIGNED_OUT}
+FINAL = {CLOSE_BAD_FRAME, CLOSE_FRAME_TOO_LARGE, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT}
 
 
 class Program:
@@ -95,7 +97,7 @@ class Page:
 
     def put(self, kind: Frame, *fields: int, data: bytes = b"") -> None:
         if self.socket is not None and self.is_open:
-            frame = protocol.encode(kind, *fields, data=data)
+            frame = terminal_codec.encode(kind, *fields, data=data)
             self.socket.put_nowait({"type": "websocket.receive", "bytes": frame})
 
     def _heard(self, message: dict) -> None:
@@ -108,12 +110,12 @@ class Page:
                 return
             self.reconnecting = asyncio.ensure_future(self.cut())
         else:
-            self.take(*protocol.decode(message["bytes"]))
+            self.take(*terminal_codec.decode(message["bytes"]))
 
     # --- the page -----------------------------------------------------------------------------------------
 
     def greet(self) -> None:
-        resume = protocol.FROM_RING_START if self.at is None else self.at
+        resume = terminal_codec.FROM_RING_START if self.at is None else self.at
         self.put(Frame.HELLO, protocol.VERSION, int(self.is_watching), self.number, resume, *self.size)
         self.loop.call_later(WELCOME_SECONDS, self._greet_again, self.socket)
 

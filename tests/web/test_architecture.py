@@ -42,17 +42,20 @@ def test_the_agent_never_knows_the_site(path):
 
 @pytest.mark.parametrize("path", sources(*WEB), ids=name)
 def test_the_site_knows_the_agent_by_its_protocol_its_bus_and_the_words_of_its_facts_only(path):
-    agent = {found for found in imports(path) if found.partition(".")[0] == "runtime_agent"}
-    assert {found for found in agent if not found.startswith(("runtime_agent.protocol", "runtime_agent.bus.", "runtime_agent.facts", "runtime_agent.fleet",
-                                                              "runtime_agent.intake"))} == set()
+    agent = {".".join(found.split(".")[:2]) for found in imports(path) if found.partition(".")[0] == "runtime_agent"}
+    assert agent - {f"runtime_agent.{module}" for module in ("protocol", "bus", "facts", "fleet", "intake")} == set()
 
 
-@pytest.mark.parametrize("path", [PROJECT / "runtime_agent" / "protocol.py", PROJECT / "runtime_agent" / "facts.py",
-                                  PROJECT / "runtime_agent" / "fleet.py",
-                                  *sources(*COMMAND)], ids=name)
-def test_protocol_facts_and_command_need_the_standard_library_only(path):
-    allowed = set(sys.stdlib_module_names) | ({"runtime_agent"} if path.name == "fleet.py" else {"deploy"})
-    assert tops(path) - allowed == set()
+@pytest.mark.parametrize("path", [*sources("runtime_agent/protocol"), PROJECT / "runtime_agent" / "facts.py",
+                                  PROJECT / "runtime_agent" / "fleet.py"], ids=name)
+def test_the_words_that_both_sides_share_need_the_standard_library_and_one_another_only(path):
+    others = {found for found in imports(path) if found.partition(".")[0] not in sys.stdlib_module_names}
+    assert {found for found in others if not found.startswith("runtime_agent.protocol")} == set()
+
+
+@pytest.mark.parametrize("path", sources(*COMMAND), ids=name)
+def test_the_command_needs_the_standard_library_only(path):
+    assert tops(path) - set(sys.stdlib_module_names) - {"deploy"} == set()
 
 
 def test_the_bus_that_both_sides_share_knows_neither():

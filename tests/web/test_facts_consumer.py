@@ -12,7 +12,8 @@ from labs.consumers import facts
 from labs.models import LabSession
 from labs.routing import websocket_urlpatterns
 from runtime_agent import protocol
-from runtime_agent.protocol import FactsFrame
+from runtime_agent.protocol import facts_codec
+from runtime_agent.protocol.facts_codec import FactsFrame
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +58,7 @@ class Agent:
         assert found == wish
 
     async def say(self, version, kind=FactsFrame.PATCH, body=b"{}"):
-        await self.redis.publish(protocol.facts_channel(self.session_id), protocol.encode_facts(version, kind, body))
+        await self.redis.publish(protocol.facts_channel(self.session_id), facts_codec.encode(version, kind, body))
 
     async def stop(self):
         self.task.cancel()
@@ -78,7 +79,7 @@ async def code_of(socket):
 
 
 async def version_of(socket):
-    return protocol.decode_facts(await socket.receive_from())
+    return facts_codec.decode(await socket.receive_from())
 
 
 async def test_bob_ines_and_charlie_see_nothing_of_alices_sandbox(bob, ines, charlie, session):
@@ -162,7 +163,7 @@ async def test_a_page_that_is_just_closing_does_not_blind_the_others(alice, sess
 async def test_what_nobody_has_thought_of_does_not_blind_the_panels_for_good(alice, session, agent, monkeypatch):
     socket = await opened(alice, session)
     await agent.heard()
-    decode = protocol.decode_facts
+    decode = facts_codec.decode
     broken = [True]
 
     def once(frame):
@@ -170,7 +171,7 @@ async def test_what_nobody_has_thought_of_does_not_blind_the_panels_for_good(ali
             raise Closing(broken.pop())
         return decode(frame)
 
-    monkeypatch.setattr(protocol, "decode_facts", once)
+    monkeypatch.setattr(facts_codec, "decode", once)
     await agent.say(1, FactsFrame.WHOLE)
     await agent.heard()  # it subscribes again and asks
     await agent.say(1, FactsFrame.WHOLE)

@@ -10,6 +10,7 @@ from labs import agent_client, events, notices, sessions, timers
 from labs.hosts import publishing, reconciling, watching, wishes
 from labs.models import Bundle, LabSession, WorkerHost
 from runtime_agent import fleet, protocol
+from runtime_agent.protocol.reasons import REASONS
 
 pytestmark = pytest.mark.django_db
 LINE = {"at": 0, "capacity": 6, "used": 0, "images": ["base"], "labels": ["nested", "vm"], "is_open": True}
@@ -92,7 +93,7 @@ def test_a_silent_host_and_its_return_are_told_to_its_sessions_once(ready, told)
     assert watching.note({}, now + timedelta(seconds=16)) == {"h1"}
     watching.note({}, now + timedelta(seconds=20))
     assert [(notice["unreachable"], notice["sentence"]) for _, notice in told] == [
-        (True, protocol.REASONS["unreachable"].sentence)]
+        (True, REASONS["unreachable"].sentence)]
     watching.note({"h1": LINE}, now + timedelta(seconds=30))
     assert [notice["unreachable"] for _, notice in told] == [True, False]
 

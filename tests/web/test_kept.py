@@ -8,6 +8,7 @@ from django.utils import timezone
 from labs import kept, sessions, timers
 from labs.models import LabSession
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 from tests.web.test_sessions import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +83,7 @@ def test_the_owner_is_told_what_the_host_dropped(as_alice, alice, lesson, asked,
     tell(session, "removed", 3, kept=False, bytes=0, reason="made-room")
     session.refresh_from_db()
     assert (session.state, session.kept_until, session.reason) == ("ended", None, "made-room")
-    assert told[-1][1]["sentence"] == protocol.REASONS["made-room"].sentence
+    assert told[-1][1]["sentence"] == REASONS["made-room"].sentence
     assert "deleted to make room" in as_alice.get(session.lesson.get_absolute_url()).content.decode()
     assert "Resume" not in as_alice.get("/me/").content.decode()
 

@@ -9,6 +9,7 @@ import redis
 from labs import agent_client, options, sessions
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from runtime_agent import protocol
+from runtime_agent.protocol.reasons import REASONS
 from tests.web.test_sessions import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -161,7 +162,7 @@ def test_a_failed_start_says_why_and_offers_another(as_alice, alice, lesson, ask
     session = sessions.start(alice, lesson)
     tell(session, "failed", 1, reason="setup-failed", detail="setup.sh: status 1")
     html = page(as_alice, lesson)
-    assert protocol.REASONS["setup-failed"].sentence in html.replace("&#x27;", "'")
+    assert REASONS["setup-failed"].sentence in html.replace("&#x27;", "'")
     assert "Try again" in html
     assert "setup.sh: status 1" not in html, "the detail is the operator's"
 

@@ -12,7 +12,8 @@ from labs.models import LabSession
 from labs.previews import access, tunnel
 from labsite.asgi import application
 from labsite.checks import check_preview_host
-from runtime_agent.protocol import TUNNEL_WINDOW_BYTES, TunnelEnd
+from runtime_agent.protocol import tunnel_codec
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 from runtime_agent.stream import Rate
 from tests.web.preview_stage import answering, stage, wait_for
 
@@ -301,11 +302,11 @@ async def test_a_flood_stops_at_the_window_until_it_is_read(preview):
                 await writer.drain()
     async with preview.program(flood) as port:
         stream = await tunnel.current().open("h1", str(preview.session.id), "box", port)
-        await wait_for(lambda: stream.received == TUNNEL_WINDOW_BYTES)
+        await wait_for(lambda: stream.received == tunnel_codec.WINDOW_BYTES)
         await asyncio.sleep(0.2)
-        assert stream.received == TUNNEL_WINDOW_BYTES
+        assert stream.received == tunnel_codec.WINDOW_BYTES
         taken = 0
-        while taken < 4 * TUNNEL_WINDOW_BYTES:
+        while taken < 4 * tunnel_codec.WINDOW_BYTES:
             taken += len(await stream.read())
         await stream.close()
 

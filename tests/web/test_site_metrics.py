@@ -8,6 +8,7 @@ from labs import sessions, tasks, timers
 from labs.models import LabSession
 from labs.sight import counters, synthetic
 from runtime_agent import fleet, protocol
+from runtime_agent.protocol.reasons import REASONS
 from tests.web.test_sessions import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +33,7 @@ def test_every_state_and_every_reason_is_there_from_the_beginning(client):
     assert {state for state in LabSession.State.values if found[f'bulkhead_sessions{{state="{state}"}}'] == 0} == set(
         LabSession.State.values)
     reasons = set(re.findall(r'bulkhead_session_failures_total\{reason="([\w-]+)"\}', "\n".join(found)))
-    assert reasons == set(protocol.REASONS)
+    assert reasons == set(REASONS)
 
 
 def test_a_session_is_counted_where_it_is_and_its_start_is_timed(client, alice, lesson, asked, told):

@@ -9,7 +9,8 @@ from labs import sessions, terminal_hub
 from labs.consumers import terminal
 from labs.models import LabSession
 from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 from tests.web.bridge_double import Bridge, Page, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,21 +72,21 @@ async def test_a_session_that_is_over_says_so(alice, session, state):
 
 # --- what is refused --------------------------------------------------------------------------------------
 
-HELLO = protocol.encode(Frame.HELLO, 1, 0, 7, protocol.FROM_RING_START, 24, 80)
+HELLO = terminal_codec.encode(Frame.HELLO, 1, 0, 7, terminal_codec.FROM_RING_START, 24, 80)
 BAD = {
     "nothing": (b"", 4400, "empty"),
     "unknown": (b"\x7f1234", 4400, "unknown-type"),
-    "of the bridge": (protocol.encode(Frame.OUTPUT, 0, data=b"x"), 4400, "wrong-way"),
-    "of the consumer": (protocol.encode(Frame.BYE), 4400, "wrong-way"),
-    "a ping before the greeting": (protocol.encode(Frame.PING, 1), 4400, "before-hello"),
-    "a pong": (protocol.encode(Frame.PONG, 1), 4400, "wrong-way"),
-    "notice": (protocol.encode(Frame.NOTICE, data=b"{}"), 4400, "wrong-way"),
+    "of the bridge": (terminal_codec.encode(Frame.OUTPUT, 0, data=b"x"), 4400, "wrong-way"),
+    "of the consumer": (terminal_codec.encode(Frame.BYE), 4400, "wrong-way"),
+    "a ping before the greeting": (terminal_codec.encode(Frame.PING, 1), 4400, "before-hello"),
+    "a pong": (terminal_codec.encode(Frame.PONG, 1), 4400, "wrong-way"),
+    "notice": (terminal_codec.encode(Frame.NOTICE, data=b"{}"), 4400, "wrong-way"),
     "hello - 1": (HELLO[:-1], 4400, "wrong-length"),
     "hello + 1": (HELLO + b"x", 4400, "wrong-length"),
-    "another version": (protocol.encode(Frame.HELLO, 2, 0, 7, 0, 24, 80), 4400, "version"),
-    "input before hello": (protocol.encode(Frame.INPUT, 0, data=b"x"), 4400, "before-hello"),
-    "input + 1": (protocol.encode(Frame.INPUT, 0, data=b"x" * (protocol.MAX_INPUT_BYTES + 1)), 4413, "too-large"),
-    "frame + 1": (b"\x02" + b"x" * protocol.MAX_BROWSER_FRAME_BYTES, 4413, "too-large"),
+    "another version": (terminal_codec.encode(Frame.HELLO, 2, 0, 7, 0, 24, 80), 4400, "version"),
+    "input before hello": (terminal_codec.encode(Frame.INPUT, 0, data=b"x"), 4400, "before-hello"),
+    "input + 1": (terminal_codec.encode(Frame.INPUT, 0, data=b"x" * (terminal_codec.MAX_INPUT_BYTES + 1)), 4413, "too-large"),
+    "frame + 1": (b"\x02" + b"x" * terminal_codec.MAX_BROWSER_FRAME_BYTES, 4413, "too-large"),
 }
 
 
@@ -115,12 +116,12 @@ async def test_who_does_not_greet_is_closed(alice, session, monkeypatch):
     assert await (await opened(alice, session)).close_code() == 4400
 
 
-@pytest.mark.parametrize("length", [protocol.MAX_INPUT_BYTES - 1, protocol.MAX_INPUT_BYTES])
+@pytest.mark.parametrize("length", [terminal_codec.MAX_INPUT_BYTES - 1, terminal_codec.MAX_INPUT_BYTES])
 async def test_input_up_to_the_limit_arrives(alice, session, bridge, length):
     page = await opened(alice, session)
     await page.hello()
     await page.next()
-    await page.put(protocol.encode(Frame.INPUT, 0, data=b"x" * length))
+    await page.put(terminal_codec.encode(Frame.INPUT, 0, data=b"x" * length))
     assert len((await until(lambda: bridge.of(Frame.INPUT), "input"))[0][2]) == length
     await page.leave()
 
@@ -133,7 +134,7 @@ async def test_keys_keep_their_order_and_goodbye_is_said(alice, session, bridge)
     await page.hello()
     assert (await page.next())[0] is Frame.WELCOME
     for at in range(200):
-        await page.put(protocol.encode(Frame.INPUT, at, data=b"k"))
+        await page.put(terminal_codec.encode(Frame.INPUT, at, data=b"k"))
     await until(lambda: len(bridge.of(Frame.INPUT)) == 200, "200 keys")
     assert [fields[0] for _, fields, _ in bridge.of(Frame.INPUT)] == list(range(200))
     await page.leave()
@@ -148,7 +149,7 @@ async def test_lost_output_is_asked_for_and_comes_once(alice, session, bridge):
     await bridge.prints(b"two ", is_lost=True)
     await bridge.prints(b"three ")
     assert await page.text(14) == b"one two three "
-    assert [fields[3] for _, fields, _ in bridge.of(Frame.HELLO)] == [protocol.FROM_RING_START, 4]
+    assert [fields[3] for _, fields, _ in bridge.of(Frame.HELLO)] == [terminal_codec.FROM_RING_START, 4]
     await page.leave()
 
 
@@ -171,7 +172,7 @@ async def test_a_ping_is_answered_by_the_site_alone(alice, session, bridge):
     page = await opened(alice, session)
     await page.hello()
     await page.next()
-    await page.put(protocol.encode(Frame.PING, 9))
+    await page.put(terminal_codec.encode(Frame.PING, 9))
     assert await page.next() == (Frame.PONG, (9,), b"")
     assert bridge.of(Frame.PING) == []
     await page.leave()
@@ -183,7 +184,7 @@ async def test_a_page_that_came_back_is_not_said_to_have_left_when_its_dead_sock
         await page.hello(client=7)
         await page.next()
     await dead.leave()
-    await alive.put(protocol.encode(Frame.INPUT, 0, data=b"x"))
+    await alive.put(terminal_codec.encode(Frame.INPUT, 0, data=b"x"))
     await until(lambda: bridge.of(Frame.INPUT), "the key")
     assert bridge.of(Frame.BYE) == []
     await alive.leave()
@@ -201,14 +202,14 @@ async def test_a_viewers_id_is_bound_to_its_user():
 
 async def test_who_watches_is_heard_no_more_after_the_greeting(alice, session, bridge):
     page = await opened(alice, session)
-    await page.hello(flags=protocol.READ_ONLY)
+    await page.hello(flags=terminal_codec.READ_ONLY)
     await page.next()
-    for frame in (protocol.encode(Frame.INPUT, 0, data=b"rm -rf /"), protocol.encode(Frame.RESIZE, 1, 1),
-                  protocol.encode(Frame.ACK, 0)):
+    for frame in (terminal_codec.encode(Frame.INPUT, 0, data=b"rm -rf /"), terminal_codec.encode(Frame.RESIZE, 1, 1),
+                  terminal_codec.encode(Frame.ACK, 0)):
         await page.put(frame)
     await page.hello(flags=0)  # a page can't talk itself out of watching
     hellos = await until(lambda: len(bridge.of(Frame.HELLO)) == 2 and bridge.of(Frame.HELLO), "a second greeting")
-    assert [fields[1] for _, fields, _ in hellos] == [protocol.READ_ONLY] * 2
+    assert [fields[1] for _, fields, _ in hellos] == [terminal_codec.READ_ONLY] * 2
     assert {kind for _, kind, _, _ in bridge.heard} == {Frame.HELLO}
     await page.leave()
 
@@ -230,7 +231,7 @@ async def test_a_new_bridge_is_told_the_size_that_the_page_has_now(alice, sessio
     page = await opened(alice, session)
     await page.hello()
     await page.next()
-    await page.put(protocol.encode(Frame.RESIZE, 33, 77))
+    await page.put(terminal_codec.encode(Frame.RESIZE, 33, 77))
     await until(lambda: bridge.of(Frame.RESIZE), "RESIZE")
     await bridge.client.publish(protocol.BRIDGE_HELLO_CHANNEL, "h1")
     await until(lambda: len(bridge.of(Frame.HELLO)) == 2, "a second greeting")
@@ -266,7 +267,7 @@ async def test_redis_may_die_and_come_back_under_an_open_page(alice, session, tm
     assert await page.text(7) == b"before "
     await sync_to_async(server.kill)()
     await first.stop()
-    await page.put(protocol.encode(Frame.INPUT, 0, data=b"lost"))
+    await page.put(terminal_codec.encode(Frame.INPUT, 0, data=b"lost"))
     await sync_to_async(server.start)()
     second = Bridge(server.url, f"{session.id}.0")
     second.text = b"before meanwhile "

@@ -3,8 +3,8 @@
 import random
 
 from labs.terminal_cursor import GREET_AGAIN_SECONDS, MAX_AHEAD_BYTES, Cursor
-from runtime_agent import protocol
-from runtime_agent.protocol import Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 
 
 def begun(at=0):
@@ -22,7 +22,7 @@ def test_what_is_known_is_cut_off_at_n_minus_1_n_and_n_plus_1():
         cursor = begun(10)
         frame, greets = cursor.take(Frame.REPLAY, (0,), b"x" * length, 0.0)
         assert greets is False
-        assert (frame and protocol.decode(frame)) == (passes and (Frame.REPLAY, (10,), passes))
+        assert (frame and terminal_codec.decode(frame)) == (passes and (Frame.REPLAY, (10,), passes))
 
 
 def test_a_gap_greets_once_until_it_is_answered_and_again_when_nobody_answers():
@@ -41,13 +41,13 @@ def test_skipped_bytes_are_no_gap():
 
 
 def test_a_page_has_at_most_a_ring_unparsed_and_is_served_again_when_it_has_room():
-    cursor, size = begun(), protocol.MAX_OUTPUT_CHUNK_BYTES
+    cursor, size = begun(), terminal_codec.MAX_OUTPUT_CHUNK_BYTES
     for at in range(0, MAX_AHEAD_BYTES, size):
         assert cursor.take(Frame.OUTPUT, (at,), bytes(size), 0.0)[0]
     assert cursor.take(Frame.OUTPUT, (MAX_AHEAD_BYTES,), b"x", 0.0) == (None, False)
     assert cursor.take(Frame.OUTPUT, (MAX_AHEAD_BYTES + 1,), b"x", 0.0) == (None, False), "no gap: we know of it"
-    assert not cursor.acknowledge(MAX_AHEAD_BYTES - protocol.WINDOW_BYTES - 1)
-    assert cursor.acknowledge(MAX_AHEAD_BYTES - protocol.WINDOW_BYTES)
+    assert not cursor.acknowledge(MAX_AHEAD_BYTES - terminal_codec.WINDOW_BYTES - 1)
+    assert cursor.acknowledge(MAX_AHEAD_BYTES - terminal_codec.WINDOW_BYTES)
     assert cursor.resume == MAX_AHEAD_BYTES
     assert cursor.take(Frame.REPLAY, (MAX_AHEAD_BYTES,), b"x", 0.0)[0]
 
@@ -79,7 +79,7 @@ def test_any_loss_and_repetition_ends_in_every_byte_once_and_in_order():
             cursor.note_greeting(now)
             cursor.take(Frame.WELCOME, (len(text), cursor.resume, 0, 1), b"", now)
         if frame:
-            _, (offset,), body = protocol.decode(frame)
+            _, (offset,), body = terminal_codec.decode(frame)
             assert offset == len(seen)
             seen += body
     assert seen == text

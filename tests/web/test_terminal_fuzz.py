@@ -22,7 +22,9 @@ from labs.consumers import terminal
 from runtime_agent import protocol
 from runtime_agent.bridge import Bridge
 from runtime_agent.channel import Channel
-from runtime_agent.protocol import MAX_INPUT_BYTES, MAX_OUTPUT_CHUNK_BYTES, Frame
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_FRAME_TOO_LARGE
+from runtime_agent.protocol.terminal_codec import MAX_INPUT_BYTES, MAX_OUTPUT_CHUNK_BYTES, Frame
 from runtime_agent.ring import Ring
 from tests.agent.bus_stage import SESSION, TERMINAL
 from tests.instance import CACHE
@@ -77,10 +79,10 @@ def quiet():
 
 def verdict(frame: bytes) -> object:
     try:
-        kind, fields, data = protocol.decode(frame)
+        kind, fields, data = terminal_codec.decode(frame)
     except protocol.ProtocolError as error:
         return error.reason
-    return [int(kind), [str(number) for number in fields], data.hex(), protocol.encode(kind, *fields, data=data).hex()]
+    return [int(kind), [str(number) for number in fields], data.hex(), terminal_codec.encode(kind, *fields, data=data).hex()]
 
 
 def test_the_codec_and_the_page_s_codec_say_the_same_of_every_frame():
@@ -108,13 +110,13 @@ class Hub:
         viewer.greet()
 
     def leave(self, viewer):
-        self.heard.append(protocol.encode(Frame.BYE))
+        self.heard.append(terminal_codec.encode(Frame.BYE))
 
     def publish(self, viewer, frame):
         self.heard.append(frame)
 
 
-HELLO = protocol.encode(Frame.HELLO, 1, 0, 7, protocol.FROM_RING_START, 24, 80)
+HELLO = terminal_codec.encode(Frame.HELLO, 1, 0, 7, terminal_codec.FROM_RING_START, 24, 80)
 
 
 async def socket_of(frame: bytes, hub: Hub) -> list[dict]:
@@ -140,7 +142,7 @@ def refusals() -> dict[str, float]:
 
 def expected(frame: bytes) -> str | None:
     """Why the consumer refuses what a page that has greeted sends; None if it does not."""
-    if len(frame) > protocol.MAX_BROWSER_FRAME_BYTES:
+    if len(frame) > terminal_codec.MAX_BROWSER_FRAME_BYTES:
         return "too-large"
     if wrong := fault(frame):
         return wrong
@@ -162,9 +164,9 @@ async def test_the_consumer_refuses_each_malformed_frame_and_lets_nothing_throug
         if reason is None:
             assert (codes, added) == ([], {}), frame[:60].hex()
             continue
-        assert codes == [protocol.CLOSE_FRAME_TOO_LARGE if reason == "too-large" else protocol.CLOSE_BAD_FRAME]
+        assert codes == [CLOSE_FRAME_TOO_LARGE if reason == "too-large" else CLOSE_BAD_FRAME]
         assert added == {reason: 1}, frame[:60].hex()
-        assert hub.heard == [HELLO, protocol.encode(Frame.BYE)], "nothing of it went on"
+        assert hub.heard == [HELLO, terminal_codec.encode(Frame.BYE)], "nothing of it went on"
 
 
 def greets_or_leaves(bus_frame: bytes) -> bool:
@@ -186,7 +188,7 @@ async def test_the_bridge_counts_what_it_can_not_read_and_does_nothing_about_it(
     bridge.channels[TERMINAL], bridge.known[TERMINAL] = channel, known
     for frame in frames(CASES):
         name = chance.choice([TERMINAL, TERMINAL, TERMINAL, "", "x" * 300, TERMINAL + "0", TERMINAL.upper()])
-        bus_frame = protocol.address(chance.getrandbits(64), frame) if chance.random() < 0.9 else frame
+        bus_frame = terminal_codec.address(chance.getrandbits(64), frame) if chance.random() < 0.9 else frame
         before, may_act = counted(bridge, channel), name == TERMINAL and greets_or_leaves(bus_frame)
         bridge._heard([b"pmessage", b"term:*:in", f"term:{name}:in".encode(), bus_frame])
         if may_act:

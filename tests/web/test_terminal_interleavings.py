@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from labs import terminal_hub
 from labs.consumers.terminal import TerminalConsumer
-from runtime_agent import bridge, channel, protocol
-from runtime_agent.protocol import Frame
+from runtime_agent import bridge, channel
+from runtime_agent.protocol import terminal_codec
+from runtime_agent.protocol.terminal_codec import Frame
 from tests.agent.bus_stage import Stage, until
 from tests.web.interleaving_stage import Page, Program
 
@@ -156,7 +157,7 @@ def play(actions: list[tuple], site_settings, are_watching: bool = False) -> Pla
 @given(actions=st.lists(st.one_of(SMALL), min_size=3, max_size=12))
 def test_what_fits_into_the_ring_reaches_every_page_whole(bridged, actions):
     played = play(actions, bridged)
-    assert len(played.program.text) <= protocol.RING_BYTES
+    assert len(played.program.text) <= terminal_codec.RING_BYTES
     assert [page.skipped for page in played.pages.values()] == [0] * len(played.pages)
 
 
@@ -185,15 +186,15 @@ def test_five_pages_that_never_read_harm_neither_the_student_nor_the_site_s_memo
     monkeypatch.setattr(Play, "settle", with_stalled)
     played = play([], bridged)
     assert played.pages[0].skipped == 0
-    assert len(held) == 6 and sum(held) > protocol.RING_BYTES / 2, "somebody is stalled"
-    assert max(held) < protocol.RING_BYTES + protocol.MAX_OUTPUT_CHUNK_BYTES
+    assert len(held) == 6 and sum(held) > terminal_codec.RING_BYTES / 2, "somebody is stalled"
+    assert max(held) < terminal_codec.RING_BYTES + terminal_codec.MAX_OUTPUT_CHUNK_BYTES
 
 
 def test_the_stage_would_notice_a_byte_that_is_lost(bridged, monkeypatch):
-    real = protocol.encode
+    real = terminal_codec.encode
 
     def forgetful(kind, *fields, data=b""):
         return real(kind, *fields, data=bytes(len(data)) if kind in (Frame.OUTPUT, Frame.REPLAY) else data)
-    monkeypatch.setattr(protocol, "encode", forgetful)
+    monkeypatch.setattr(terminal_codec, "encode", forgetful)
     with pytest.raises(AssertionError, match="got other bytes"):
         play([("prints", 5000)], bridged)

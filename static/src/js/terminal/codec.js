@@ -1,4 +1,4 @@
-// The browser's side of runtime_agent/protocol.py, byte for byte; DOM-free, tested on the same golden frames.
+// The browser's side of runtime_agent/protocol/terminal_codec.py, byte for byte; DOM-free, tested on the same golden frames.
 // Integers are big-endian; every u64 is a BigInt, smaller fields are numbers.
 export const VERSION = 1;
 export const READ_ONLY = 1;
