@@ -4,43 +4,29 @@ A sandbox has an outer group, owned by root, that carries its limits, and inside
 live and which is the root of its cgroup namespace. In the nested profile ``inner`` belongs to the sandbox's root,
 who may make groups below it and can never lift the outer limit.
 
-    <top>/<session id>/<machine>/          limits
+    <top>/<session id>/<machine>/          limits (limits.py)
     <top>/<session id>/<machine>/inner/    processes
-    <top>/conmon/                          every conmon, so that none counts against a student
+    <top>/conmon/                          every conmon (conmon_group.py)
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from runtime_agent.errors import AgentError
+from runtime_agent.limits import Limits, impose
 
 ROOT = Path("/sys/fs/cgroup")
 V1_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
 V2_CONTROLLERS = "+cpu +memory +pids +io"
-PERIOD_MICROSECONDS = 100_000
 DELEGATED_V1 = ("cgroup.procs", "tasks")
 DELEGATED_V2 = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control")
 KILL_SECONDS = 10.0
-CONMON_WEIGHT = {"cpu.shares": 10_240, "cpu.weight": 1_000}
-"""Ten times a sandbox's: whoever opens a terminal waits for no neighbour's endless loop."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a sandbox may use: bytes, number of processes, CPUs."""
-
-    memory_bytes: int
-    pids: int
-    cpus: float
 
 
 def version(root: Path = ROOT) -> int:
@@ -69,6 +55,9 @@ class Group:
     def file(self, controller: str, name: str) -> Path:
         return self.root / ("" if self.version == 2 else controller) / self.name / name
 
+    def write(self, controller: str, name: str, value: object) -> None:
+        _write(self.file(controller, name), value)
+
     # --- making -------------------------------------------------------------------------------------------
 
     def create(self, limits: Limits, owner: int | None) -> None:
@@ -76,7 +65,7 @@ class Group:
         try:
             for folder in self.folders():
                 self._make(folder)
-            self.limit(limits)
+            impose(self, limits)
             for folder in self.folders():
                 (folder / "inner").mkdir(exist_ok=True)
                 self._prepare_cpuset(folder / "inner")
@@ -85,16 +74,16 @@ class Group:
         except OSError as error:
             raise AgentError("start-failed", f"cgroup {self.name}: {error}") from error
 
-    def limit(self, limits: Limits) -> None:
-        """Set or move the limits. Raises OSError where the kernel refuses: on version 1, memory that is in use."""
-        (self._limit_v2 if self.version == 2 else self._limit_v1)(limits)
-
-    def _make(self, folder: Path) -> None:
+    def make_folder(self, folder: Path) -> None:
+        """One of ``folders``, and what is missing above it, fit to take processes. Repeats safely."""
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         for parent in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 parent.mkdir()
             self._prepare_cpuset(parent)
+
+    def _make(self, folder: Path) -> None:
+        self.make_folder(folder)
         if self.version == 2:
             for parent in reversed(folder.relative_to(self.root).parents):
                 _write(self.root / parent / "cgroup.subtree_control", V2_CONTROLLERS)
@@ -105,37 +94,6 @@ class Group:
         for name in ("cpuset.cpus", "cpuset.mems"):
             if self.version == 1 and (folder / name).exists() and not (folder / name).read_text().strip():
                 _write(folder / name, (folder.parent / name).read_text().strip())
-
-    def _limit_v1(self, limits: Limits) -> None:
-        memory, swap = (self.file("memory", name) for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"))
-        order = (memory, swap)
-        if swap.exists() and int(swap.read_text()) < limits.memory_bytes:
-            order = (swap, memory)
-        for file in order:
-            if file.exists():
-                _write(file, limits.memory_bytes)
-        _write(self.file("pids", "pids.max"), limits.pids)
-        _write(self.file("cpu", "cpu.cfs_period_us"), PERIOD_MICROSECONDS)
-        _write(self.file("cpu", "cpu.cfs_quota_us"), int(limits.cpus * PERIOD_MICROSECONDS))
-
-    def _limit_v2(self, limits: Limits) -> None:
-        """memory.high stays open: whoever is at it is slowed down for minutes, where version 1 ends the one that asks for
-        too much at once and it can be told why."""
-        self._give_back(limits.memory_bytes)
-        _write(self.file("", "memory.max"), limits.memory_bytes)
-        if self.file("", "memory.swap.max").exists():
-            _write(self.file("", "memory.swap.max"), 0)
-        _write(self.file("", "pids.max"), limits.pids)
-        _write(self.file("", "cpu.max"), f"{int(limits.cpus * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}")
-
-    def _give_back(self, memory_bytes: int) -> None:
-        """Refuse, as version 1 does, a limit below what is in use and can't be written out: version 2 would kill for it."""
-        used = int(self.file("", "memory.current").read_text())
-        if used > memory_bytes:
-            with contextlib.suppress(BlockingIOError):  # a part of it only
-                _write(self.file("", "memory.reclaim"), used - memory_bytes)
-            if int(self.file("", "memory.current").read_text()) > memory_bytes:
-                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self.file("", "memory.max")))
 
     def _delegate(self, inner: Path, owner: int) -> None:
         os.chown(inner, owner, owner)
@@ -213,50 +171,6 @@ class Group:
 def of_container(top: str, name: str, root: Path = ROOT) -> Group:
     """The group of container ``<id of 36 characters>-<machine>``."""
     return Group(f"{top}/{name[:36]}/{name[37:]}", root)
-
-
-def hasten(root: Path = ROOT) -> threading.Thread | None:
-    """Let a thread of its own do the waiting that the kernel lays upon the first to move a process between groups.
-
-    That is a grace period of RCU, 6 to 16 ms; who comes soon after waits no more (percpu_down_write in
-    cgroup_attach_lock, kernel/cgroup/cgroup.c). Moving this process to where it is already does, and changes nothing.
-    """
-    file = _own_procs(root)
-    if file is None:
-        return None
-
-    def move() -> None:
-        with contextlib.suppress(OSError):
-            _write(file, 0)
-
-    thread = threading.Thread(target=move, name="hasten", daemon=True)
-    thread.start()
-    return thread
-
-
-def _own_procs(root: Path) -> Path | None:
-    """cgroup.procs of the group that this process is in, if it can be seen from here."""
-    wanted = "" if version(root) == 2 else "pids"
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        file = root / wanted / path.strip("/") / "cgroup.procs"
-        if controllers == wanted and file.exists():
-            return file
-    return None
-
-
-def make_conmon_group(name: str, root: Path = ROOT) -> None:
-    """``<name>/conmon`` in every hierarchy. Repeats safely."""
-    group = Group(f"{name}/conmon", root)
-    for folder in group.folders():
-        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-        for parent in reversed(missing):
-            with contextlib.suppress(FileExistsError):
-                parent.mkdir()
-            group._prepare_cpuset(parent)
-    for file, weight in CONMON_WEIGHT.items():
-        if group.file("cpu", file).exists():
-            _write(group.file("cpu", file), weight)
 
 
 def _tree(folder: Path) -> Iterator[Path]:

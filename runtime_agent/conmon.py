@@ -4,7 +4,7 @@ This module owns conmon's command line, its cgroup and the one-line report it gi
 It knows nothing of terminals or state files.
 
 conmon must not die with its starter, so it has a session of its own and is in ``<BULKHEAD_CGROUP>/conmon`` before it
-forks (launcher.py; the sub-group is made by cgroup.py, a hierarchy without it is left alone). It must not get /dev/null of
+forks (launcher.py; the sub-group is made by conmon_group.py, a hierarchy without it is left alone). It must not get /dev/null of
 the host as stdio: crun fchowns whatever it finds there.
 """
 

@@ -20,7 +20,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime_agent import cgroup
+from runtime_agent import conmon_group
 from runtime_agent.settings import Settings
 
 
@@ -89,25 +89,18 @@ def take(settings: Settings) -> Launcher:
             if launcher.is_ready():
                 return launcher
             launcher.__exit__()
-    return Launcher(cgroup_procs(settings))
+    return Launcher(conmon_group.procs(settings.cgroup))
 
 
 def stand_ready(settings: Settings, count: int) -> None:
     """Let ``count`` of them wait from now on."""
-    cgroup.make_conmon_group(settings.cgroup)
+    conmon_group.make(settings.cgroup)
     with _lock:
         waiting = _ready[settings.cgroup]
         while len(waiting) > count:
             waiting.pop().__exit__()
         missing = count - len(waiting)
     for _ in range(missing):
-        launcher = Launcher(cgroup_procs(settings))
+        launcher = Launcher(conmon_group.procs(settings.cgroup))
         with _lock:
             waiting.append(launcher)
-
-
-def cgroup_procs(settings: Settings) -> list[Path]:
-    """The files through which a process joins conmon's own group, in every hierarchy that has one."""
-    top = Path("/sys/fs/cgroup")
-    group = Path(settings.cgroup) / "conmon" / "cgroup.procs"
-    return sorted(path for path in (top / group, *top.glob(f"*/{group}")) if path.exists())

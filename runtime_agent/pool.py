@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_agent import cgroup, launcher, rootfs, sandbox, spares, teardown
+from runtime_agent import grace, launcher, rootfs, sandbox, spares, teardown
 from runtime_agent.bundle import Spec
 from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
@@ -79,7 +79,7 @@ class Pool:
 
     def create(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce = lambda stage: None) -> sandbox.Sandbox:
         """``sandbox.create``, from a spare if one fits."""
-        cgroup.hasten()
+        grace.hasten()
         if settings.runtime != self.settings.runtime:  # gVisor's have no spares
             return sandbox.create(settings, spec, on_stage)
         self.want(spec)

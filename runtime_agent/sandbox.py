@@ -31,6 +31,7 @@ from runtime_agent import (
     bundle,
     cgroup,
     conmon,
+    conmon_group,
     gvisor,
     images,
     network,
@@ -45,6 +46,7 @@ from runtime_agent import (
 )
 from runtime_agent.bundle import Spec
 from runtime_agent.errors import AgentError
+from runtime_agent.limits import Limits
 from runtime_agent.settings import Settings
 
 __all__ = ["Sandbox", "Spec", "create", "delete", "find", "living", "prepare", "runtime_name", "start"]
@@ -148,8 +150,8 @@ def prepare(settings: Settings, spec: Spec, on_stage: Announce = lambda stage: N
     on_stage("root")
     places = rootfs.mount(settings, spec, base)
     control = cgroup.of_container(settings.cgroup, spec.name)
-    control.create(cgroup.Limits(spec.memory_bytes, spec.pids, spec.cpus), base if profile.is_nested else None)
-    cgroup.make_conmon_group(settings.cgroup)
+    control.create(Limits(spec.memory_bytes, spec.pids, spec.cpus), base if profile.is_nested else None)
+    conmon_group.make(settings.cgroup)
     (home / "config.json").write_text(json.dumps(bundle.config(spec, base, places, control.path)))
 
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, conmon, launcher, protocol, state
+from runtime_agent import bundle, conmon, conmon_group, launcher, protocol, state
 from runtime_agent.errors import AgentError
 from runtime_agent.execute import Result, run
 from runtime_agent.launcher import Launcher
@@ -42,7 +42,7 @@ def create_container(settings: Settings, name: str, bundle_dir: Path, nice: int 
     ``bundle_dir/conmon``. Raises AgentError("start-failed") and leaves no process behind.
     """
     directory = Path(bundle_dir) / "conmon"
-    with Launcher(launcher.cgroup_procs(settings)) as shell:  # those that wait are for terminals
+    with Launcher(conmon_group.procs(settings.cgroup)) as shell:  # those that wait are for terminals
         return conmon.start(settings, name, directory, [], shell, Path(bundle_dir), nice)
 
 

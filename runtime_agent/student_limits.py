@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from runtime_agent import content, protocol, sandbox
-from runtime_agent.cgroup import Group, Limits
+from runtime_agent.cgroup import Group
 from runtime_agent.content import Machine
 from runtime_agent.errors import AgentError
+from runtime_agent.limits import Limits, impose
 from runtime_agent.records import SITE, Records
 from runtime_agent.settings import Settings
 from runtime_agent.xray import cgroups
@@ -55,7 +56,7 @@ class StudentLimits:
         """The limits that are not named stay as they are now."""
         now = cgroups.collect(group)[0][0]
         current = Limits(now["memory"]["limit_bytes"], now["pids"]["limit"], now["cpu"]["limit_cpus"])
-        group.limit(replace(current, **wanted))
+        impose(group, replace(current, **wanted))
 
 
 def granted(wishes: Any, allowed: tuple[str, ...], machine: Machine) -> dict[str, float]:

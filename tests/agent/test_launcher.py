@@ -16,7 +16,7 @@ from tests.instance import wait_until
 @pytest.fixture
 def host(monkeypatch):
     """A host without control groups; whatever waits for it is dismissed."""
-    monkeypatch.setattr(launcher.cgroup, "make_conmon_group", lambda name: None)
+    monkeypatch.setattr(launcher.conmon_group, "make", lambda top: None)
     chosen = SimpleNamespace(cgroup=f"none-{os.getpid()}")
     yield chosen
     launcher.stand_ready(chosen, 0)

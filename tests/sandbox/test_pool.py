@@ -13,6 +13,8 @@ from runtime_agent import (
     addresses,
     cgroup,
     conmon,
+    conmon_group,
+    grace,
     pool,
     proc,
     rootfs,
@@ -260,7 +262,7 @@ def test_a_kill_while_one_is_discarded_leaves_nothing_after_the_next_look(host, 
 
 def test_waiting_for_the_kernel_in_advance_moves_nobody():
     before = Path("/proc/self/cgroup").read_text()
-    waiting = cgroup.hasten()
+    waiting = grace.hasten()
     assert waiting is not None, "this process's own group is not to be seen"
     waiting.join(10)
     assert not waiting.is_alive()
@@ -271,5 +273,5 @@ def test_a_conmon_has_ten_times_the_weight_of_a_sandbox(host, make):
     box = make()
     weights = [int(group.file("cpu", name).read_text())
                for group in (cgroup.Group(f"{host.cgroup}/conmon"), sandbox.group(host, box.session_id, box.machine))
-               for name in cgroup.CONMON_WEIGHT if group.file("cpu", name).exists()]
+               for name in conmon_group.WEIGHT if group.file("cpu", name).exists()]
     assert weights[0] == 10 * weights[1]
