@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from runtime_agent import content, marks, progress, protocol, questions, rewind, sandbox, spawn, xray
-from runtime_agent.content import Lab, Script, Task
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Lab, Script, Task
 from runtime_agent.launch import last_line
 from runtime_agent.marks import TerminalMark
 from runtime_agent.progress import Progress

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from runtime_agent.content import Lab, Script
+from runtime_agent.lab import Lab, Script
 from runtime_agent.settings import Settings
 
 RUNTIME = "runsc"

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from runtime_agent import content, namespace, sandbox, selftest, spawn
 from runtime_agent.checks import Examiner
-from runtime_agent.content import Lab, Task
 from runtime_agent.errors import AgentError
 from runtime_agent.keyboard import Keyboard
+from runtime_agent.lab import Lab, Task
 from runtime_agent.launch import launch
 from runtime_agent.progress import Progress
 from runtime_agent.records import Record, Records

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from runtime_agent import addresses, gvisor, protocol, sandbox, spawn
-from runtime_agent.content import Lab
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Lab
 from runtime_agent.settings import Settings
 
 SETUP_TIMEOUT_SECONDS = 60

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime_agent import content, network, protocol, sandbox
-from runtime_agent.content import Lab, Preview
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Lab, Preview
 from runtime_agent.protocol.tunnel_codec import TunnelEnd
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings

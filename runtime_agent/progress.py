@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from runtime_agent.content import Lab, Task
+from runtime_agent.lab import Lab, Task
 
 
 @dataclass

@@ -21,7 +21,7 @@ from runtime_agent.turns import Busy
 
 PERIOD_SECONDS = 60.0
 MAX_AGE_SECONDS = 24 * 3600
-"""No lab may last longer (content.Bounds.minutes); what is older, the site has forgotten."""
+"""No lab may last longer (lab_reader.Bounds.minutes); what is older, the site has forgotten."""
 YOUNG_SECONDS = 30.0
 log = logging.getLogger(__name__)
 

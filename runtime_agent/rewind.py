@@ -10,9 +10,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from runtime_agent import mountapi, progress, rootfs
-from runtime_agent.content import Lab
 from runtime_agent.diskcopy import Skipped, Source
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Lab
 from runtime_agent.records import Record
 
 if TYPE_CHECKING:

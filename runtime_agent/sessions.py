@@ -20,9 +20,9 @@ from typing import Any
 from runtime_agent import content, progress, protocol, recording, rewind, sandbox, spawn
 from runtime_agent.capacity import Capacity, HostFull
 from runtime_agent.claims import Claims, NoClaims
-from runtime_agent.content import Lab
 from runtime_agent.errors import STUCK, AgentError
 from runtime_agent.events import Outbox
+from runtime_agent.lab import Lab
 from runtime_agent.launch import launch
 from runtime_agent.points import Points
 from runtime_agent.protocol import terminal_codec

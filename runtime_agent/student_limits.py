@@ -13,8 +13,8 @@ from typing import Any
 
 from runtime_agent import content, protocol, sandbox
 from runtime_agent.cgroup import Group
-from runtime_agent.content import Machine
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Machine
 from runtime_agent.limits import Limits, impose
 from runtime_agent.records import SITE, Records
 from runtime_agent.settings import Settings

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from runtime_agent.content import digest_of
+from runtime_agent.fleet import digest_of
 
 
 def lab_document(**changes: Any) -> dict[str, Any]:

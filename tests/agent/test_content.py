@@ -5,11 +5,12 @@ import os
 
 import pytest
 
-from runtime_agent import content
+from runtime_agent import content, fleet, lab_reader
 from runtime_agent.errors import AgentError
+from runtime_agent.lab import Preview
 from tests.agent.labs import lab_document, publish, task
 
-BOUNDS = content.Bounds(memory_bytes=1 << 30, pids=512, cpus=2.0, disk_bytes=1 << 30, machines=2)
+BOUNDS = lab_reader.Bounds(memory_bytes=1 << 30, pids=512, cpus=2.0, disk_bytes=1 << 30, machines=2)
 
 
 def refused(tmp_path, reason, document=None, files=None):
@@ -151,16 +152,16 @@ def test_a_lab_json_that_is_something_else_is_refused(tmp_path, text):
 
 
 def test_the_host_itself_bounds_memory_and_cores():
-    bounds = content.Bounds.of_this_host()
+    bounds = lab_reader.Bounds.of_this_host()
     assert bounds.cpus == os.cpu_count()
     assert bounds.memory_bytes <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert dataclasses.asdict(bounds)["machines"] == 4
 
 
 def test_the_digest_names_paths_and_bytes():
-    one = content.digest_of({"a": b"x", "b": b"y"})
-    assert one == content.digest_of({"b": b"y", "a": b"x"})
-    assert len({one, content.digest_of({"a": b"y", "b": b"x"}), content.digest_of({"a": b"x"})}) == 3
+    one = fleet.digest_of({"a": b"x", "b": b"y"})
+    assert one == fleet.digest_of({"b": b"y", "a": b"x"})
+    assert len({one, fleet.digest_of({"a": b"y", "b": b"x"}), fleet.digest_of({"a": b"x"})}) == 3
 
 
 def with_networks(*networks, **changes):
@@ -179,7 +180,7 @@ def test_networks_and_previews_are_read_in_order(tmp_path):
     lab = content.load_lab(tmp_path, publish(tmp_path, document), BOUNDS)
     assert [(each.name, each.machines, str(each.subnet)) for each in lab.networks] == [
         ("lan", ("two", "box"), "10.20.0.0/30"), ("other", ("two", "box"), "192.168.7.0/24")]
-    assert lab.previews == (content.Preview("two", 65535),)
+    assert lab.previews == (Preview("two", 65535),)
 
 
 @pytest.mark.parametrize("network", [

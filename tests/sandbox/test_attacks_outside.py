@@ -8,7 +8,7 @@ import pytest
 from runtime_agent import attacks, sandbox
 from runtime_agent.attack_list import read
 from runtime_agent.checks import Examiner
-from runtime_agent.content import Script
+from runtime_agent.lab import Script
 from tests.sandbox import host_view
 from tests.sandbox.host_view import HostView
 
