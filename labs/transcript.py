@@ -1,39 +1,16 @@
 """From a recorded terminal to plain text: what a reader, or a screen reader, gets instead of a film.
 
-A small terminal lays the output out as rows (cursor, erasing, wrapping, wide characters; colours go), and the shell's
-marks (OSC 133: A prompt, B input begins, C it runs, D it ended) make each command a heading over what it printed. What
-full-screen programs draw is left out by name. Pure: events in, blocks out; it may be given anything a program can print.
+A screen lays the output out as rows, and the shell's marks (OSC 133: A prompt, B input begins, C it runs, D it ended) make
+each command a heading over what it printed. Pure: events in, blocks out; it may be given anything a program can print.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-TOKEN = re.compile(
-    r"\x1b\](?P<osc>[^\x07\x1b]*)(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"
-    r"|\x1b\[(?P<arguments>[0-?]*)[ -/]*(?P<csi>[@-~])|\x1b[ -/]*(?P<esc>[0-~])"
-    r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<control>[\x00-\x1f\x7f])")
-CUT = re.compile(r"\x1b(?:[\]PX^_][^\x07\x1b]*|\[[0-?]*[ -/]*|[ -/]*)\Z")
-"""A sequence whose rest is in the next event."""
-MAX_CUT_CHARS = 4096
-ALTERNATE = frozenset({"?47", "?1047", "?1049"})
-FULL_SCREEN = "[a full-screen program]"
-
-
-@dataclass(eq=False)
-class Row:
-    """One line of the screen. ``is_wrapped``: it goes on from the row before."""
-
-    cells: list[str] = field(default_factory=list)
-    is_wrapped: bool = False
-    is_prompt: bool = False
-    heading: Block | None = None
-
-    def text(self) -> str:
-        return "".join(self.cells).rstrip()
+from labs.screen import Row, Screen
 
 
 @dataclass
@@ -49,166 +26,28 @@ class Block:
         return "\n".join(self.lines)
 
 
-class Screen:
-    """Takes text with escape sequences; ``blocks`` gives what came of it."""
+class Transcript:
+    """Takes what a terminal printed; ``blocks`` gives what came of it."""
 
     def __init__(self, width: int, height: int):
-        self.past: list[Row] = []
-        self.rows, self.row, self.column = [Row()], 0, 0
-        self.resize(width, height)
-        self.saved, self.is_alternate, self.cut, self.now = (0, 0), False, "", 0.0
+        self.screen, self.now = Screen(width, height, self.mark), 0.0
+        self.prompts: set[Row] = set()
+        self.headings: dict[Row, Block] = {}
         self.begin: tuple[Row, int] | None = None
         self.running: Block | None = None
 
-    def resize(self, width: int, height: int) -> None:
-        self.width, self.height = max(1, min(width, 500)), max(1, min(height, 500))
-        while len(self.rows) > self.height:
-            self.scroll()
-
-    def scroll(self) -> None:
-        self.past.append(self.rows.pop(0))
-        self.row = max(0, self.row - 1)
-
     def feed(self, text: str, now: float) -> None:
-        self.now, text = now, self.cut + text
-        found = CUT.search(text[-MAX_CUT_CHARS:])
-        self.cut = found[0] if found else ""
-        for token in TOKEN.finditer(text[:len(text) - len(self.cut)]):
-            kind = token.lastgroup
-            if kind == "osc":
-                self.mark(token["osc"])
-            elif kind == "csi":
-                self.sequence(token["csi"], token["arguments"])
-            elif self.is_alternate:
-                continue
-            elif kind == "text":
-                self.put(token["text"])
-            elif kind == "control":
-                self.control(token["control"])
-            elif kind == "esc":
-                self.escape(token["esc"])
-
-    # --- writing ------------------------------------------------------------------------------------------
-
-    def put(self, text: str) -> None:
-        while text:
-            if self.column >= self.width:
-                self.down()
-                self.column, self.rows[self.row].is_wrapped = 0, True
-            room = self.width - self.column
-            part, text = text[:room], text[room:]
-            if part.isascii():
-                self.write(list(part))
-                continue
-            cells = _cells(part)
-            if len(cells) > room:  # wide characters
-                text, part = part[room // 2 or 1:] + text, part[:room // 2 or 1]
-                cells = _cells(part)
-            self.write(cells)
-
-    def write(self, cells: list[str]) -> None:
-        row = self.rows[self.row].cells
-        row.extend(" " * (self.column - len(row)))
-        row[self.column:self.column + len(cells)] = cells
-        self.column += len(cells)
-
-    def down(self) -> None:
-        self.row += 1
-        if self.row == len(self.rows):
-            self.rows.append(Row())
-        if len(self.rows) > self.height:
-            self.scroll()
-
-    def control(self, letter: str) -> None:
-        if letter in "\n\v\f":
-            self.down()
-        elif letter == "\r":
-            self.column = 0
-        elif letter == "\b":
-            self.column = max(0, min(self.column, self.width) - 1)
-        elif letter == "\t":
-            self.column = min(self.column // 8 * 8 + 8, self.width - 1)
-
-    def escape(self, letter: str) -> None:
-        if letter == "7":
-            self.saved = (self.row, self.column)
-        elif letter == "8":
-            self.go(*self.saved)
-        elif letter == "M":
-            self.row = max(0, self.row - 1)
-        elif letter in "DE":
-            self.column = 0 if letter == "E" else self.column
-            self.down()
-
-    def go(self, row: int, column: int) -> None:
-        self.row, self.column = max(0, min(row, self.height - 1)), max(0, min(column, self.width - 1))
-        while len(self.rows) <= self.row:
-            self.rows.append(Row())
-
-    # --- control sequences --------------------------------------------------------------------------------
-
-    def sequence(self, letter: str, arguments: str) -> None:
-        """ECMA-48 by its final letter; what changes no text is passed over."""
-        if letter in "hl" and ALTERNATE.intersection(arguments.split(";")):
-            self.alternate(letter == "h")
-        if self.is_alternate or not re.fullmatch(r"[0-9;]*", arguments):
-            return
-        numbers = [int(part[:4] or 0) for part in arguments.split(";")]
-        first, count = numbers[0], max(1, numbers[0])
-        if letter in "Hf":
-            self.go(count - 1, (numbers[1] if len(numbers) > 1 else 1) - 1)
-        elif letter in "ABCDEFGd":
-            row = {"A": self.row - count, "F": self.row - count, "B": self.row + count, "E": self.row + count,
-                   "d": count - 1}.get(letter, self.row)
-            column = {"C": self.column + count, "D": self.column - count, "G": count - 1, "E": 0, "F": 0}.get(
-                letter, self.column)
-            self.go(row, column)
-        elif letter in "KPX@":
-            self.edit(letter, first, count)
-        elif letter == "J":
-            self.erase(first)
-
-    def edit(self, letter: str, first: int, count: int) -> None:
-        cells, at = self.rows[self.row].cells, self.column
-        if letter == "K" and first in (0, 2):
-            del cells[at if first == 0 else 0:]
-        elif letter == "P":
-            del cells[at:at + count]
-        elif letter == "@" and at < len(cells):
-            cells[at:at] = " " * min(count, self.width)
-            del cells[self.width:]
-        elif letter in "KX":
-            end = min(len(cells), at + (1 if letter == "K" else count))
-            start = 0 if letter == "K" else min(at, end)
-            cells[start:end] = " " * (end - start)
-
-    def erase(self, how: int) -> None:
-        """A cleared screen is past, not gone: a transcript has no room to make."""
-        if how == 0:
-            del self.rows[self.row].cells[self.column:]
-            del self.rows[self.row + 1:]
-        elif how == 2:
-            self.past += self.rows
-            self.rows = [Row() for _ in range(self.row + 1)]
-
-    def alternate(self, is_on: bool) -> None:
-        if is_on and not self.is_alternate:
-            self.rows.insert(self.row, Row(list(FULL_SCREEN)))
-            self.row += 1
-            if len(self.rows) > self.height:
-                self.scroll()
-        self.is_alternate = is_on
-
-    # --- the shell's marks --------------------------------------------------------------------------------
+        self.now = now
+        self.screen.feed(text)
 
     def mark(self, text: str) -> None:
         if not text.startswith("133;"):
             return
         word = text[4:5]
         if word == "A":
-            self.rows[self.row].is_prompt = True
+            self.prompts.add(self.screen.here())
         elif word == "B":
-            self.begin = (self.rows[self.row], self.column)
+            self.begin = (self.screen.here(), self.screen.column)
         elif word == "C" and self.begin:
             self.running = self.heading(*self.begin)
             self.begin = None
@@ -218,22 +57,22 @@ class Screen:
 
     def heading(self, row: Row, column: int) -> Block:
         """The command stands between where its input began and here."""
-        known = [*self.past[-self.height:], *self.rows[:self.row]]
+        screen = self.screen
+        known = [*screen.past[-screen.height:], *screen.rows[:screen.row]]
         own = known[known.index(row):] if row in known else [row]
         lines = ["".join(own[0].cells[column:])]
         for one in own[1:]:
             lines[-1:] = [lines[-1] + "".join(one.cells)] if one.is_wrapped else [lines[-1], "".join(one.cells)]
-        for one in own:
-            one.is_prompt = True
-        row.heading = Block("\n".join(line.rstrip() for line in lines).strip(), self.now)
-        return row.heading
+        self.prompts.update(own)
+        self.headings[row] = Block("\n".join(line.rstrip() for line in lines).strip(), self.now)
+        return self.headings[row]
 
     def blocks(self) -> list[Block]:
         found, is_joined = [Block()], False
-        for row in [*self.past, *self.rows]:
-            if row.heading:
-                found.append(row.heading)
-            if row.is_prompt:
+        for row in [*self.screen.past, *self.screen.rows]:
+            if row in self.headings:
+                found.append(self.headings[row])
+            if row in self.prompts:
                 is_joined = False
             elif row.is_wrapped and is_joined:
                 found[-1].lines[-1] += row.text()
@@ -247,13 +86,13 @@ class Screen:
 
 def blocks_of(width: int, height: int, events: Iterable[tuple[float, str, str]]) -> list[Block]:
     """The blocks of a recording's events (seconds, kind, text)."""
-    screen = Screen(width, height)
+    transcript = Transcript(width, height)
     for at, kind, text in events:
         if kind == "o":
-            screen.feed(text, at)
+            transcript.feed(text, at)
         elif kind == "r" and re.fullmatch(r"\d{1,4}x\d{1,4}", text):
-            screen.resize(*map(int, text.split("x")))
-    return screen.blocks()
+            transcript.screen.resize(*map(int, text.split("x")))
+    return transcript.blocks()
 
 
 def as_text(blocks: Iterable[Block]) -> str:
@@ -272,14 +111,3 @@ def _trimmed(lines: list[str]) -> list[str]:
     while lines and not lines[0]:
         lines = lines[1:]
     return lines
-
-
-def _cells(text: str) -> list[str]:
-    """A wide character takes two cells, a combining one none of its own."""
-    cells: list[str] = []
-    for letter in text:
-        if unicodedata.combining(letter) and cells:
-            cells[-1] += letter
-        else:
-            cells += [letter, ""] if unicodedata.east_asian_width(letter) in "WF" else [letter]
-    return cells
