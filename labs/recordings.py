@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from labs import transcript
 from labs.models import Event, LabSession
 from labs.previews import tunnel
+from labs.previews.stream import Closed
 from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 CastEvent = tuple[float, str, str]
@@ -63,7 +64,7 @@ def _fetch(session: LabSession, name: str) -> bytes:
         return await tunnel.current().fetch(session.host, str(session.id), name)
     try:
         return async_to_sync(fetch)()
-    except tunnel.Closed as closed:
+    except Closed as closed:
         if closed.end is TunnelEnd.NO_SANDBOX:
             raise FileNotFoundError(name) from None
         raise Unavailable(closed.end.name) from None

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from labs.previews import access, headers, pages, sockets, tunnel
 from labs.previews.access import ENTER_PATH, Address, Target
 from labs.previews.http1 import Answer, BadAnswer, request
+from labs.previews.stream import Closed, Stream
 from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 MAX_BYTES = 32 << 20
@@ -91,7 +92,7 @@ class Exchange:
     async def run(self) -> None:
         try:
             await self._run()
-        except tunnel.Closed as closed:
+        except Closed as closed:
             await self._fail(*pages.failure(closed.end, self.target))
         except TimeoutError:
             await self._fail(*pages.failure(TunnelEnd.TOO_SLOW, self.target))
@@ -139,7 +140,7 @@ class Exchange:
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
-    async def _talk(self, stream: tunnel.Stream, body: bytes) -> None:
+    async def _talk(self, stream: Stream, body: bytes) -> None:
         sending = asyncio.ensure_future(stream.write(self._head(body) + body))
         try:
             answer = Answer(stream.read, self.scope["method"])
@@ -148,7 +149,7 @@ class Exchange:
             await self._pass_on(answer)
         finally:
             sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError, tunnel.Closed):
+            with contextlib.suppress(asyncio.CancelledError, Closed):
                 await sending
 
     def _head(self, body: bytes) -> bytes:

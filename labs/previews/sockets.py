@@ -13,6 +13,8 @@ from websockets.uri import parse_uri
 
 from labs.previews import access, headers, tunnel
 from labs.previews.access import Address, Target
+from labs.previews.stream import Closed, Stream
+from runtime_agent.protocol.tunnel_codec import TunnelEnd
 
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_TOTAL_BYTES = 256 << 20
@@ -35,7 +37,7 @@ async def serve(scope: dict, receive: Any, send: Any, address: Address | None, h
         return
     try:
         stream = await tunnel.current().open(target.host, target.session_id, target.machine, target.port)
-    except tunnel.Closed:
+    except Closed:
         await send({"type": "websocket.close", "code": CLOSE_AWAY})
         return
     try:
@@ -47,7 +49,7 @@ async def serve(scope: dict, receive: Any, send: Any, address: Address | None, h
 class Relay:
     """Two WebSockets that are one."""
 
-    def __init__(self, scope: dict, receive: Any, send: Any, stream: tunnel.Stream, target: Target):
+    def __init__(self, scope: dict, receive: Any, send: Any, stream: Stream, target: Target):
         self.scope, self.receive, self.send, self.stream, self.target = scope, receive, send, stream, target
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
@@ -61,7 +63,7 @@ class Relay:
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 await self._shake_hands(host, scheme)
-        except (InvalidHandshake, InvalidStatus, tunnel.Closed, TimeoutError, ValueError):
+        except (InvalidHandshake, InvalidStatus, Closed, TimeoutError, ValueError):
             await self.send({"type": "websocket.close", "code": CLOSE_AWAY})
             return
         await self.send({"type": "websocket.accept", "subprotocol": self.machine.subprotocol})
@@ -115,7 +117,7 @@ class Relay:
                 if self.machine.close_rcvd or self.machine.parser_exc or self.total > MAX_TOTAL_BYTES:
                     break
                 await self._hear()
-        except tunnel.Closed:
+        except Closed:
             pass
         await self.send({"type": "websocket.close", "code": self._close_code()})
 
@@ -148,7 +150,7 @@ class Relay:
             self.machine.receive_eof()
         await self._flush()
         if not data:
-            raise tunnel.Closed(tunnel.TunnelEnd.BROKEN)
+            raise Closed(TunnelEnd.BROKEN)
 
     async def _flush(self) -> None:
         for data in self.machine.data_to_send():

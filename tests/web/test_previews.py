@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from labs import sessions
 from labs.models import LabSession
 from labs.previews import access, tunnel
+from labs.previews.stream import Closed
 from labsite.asgi import application
 from labsite.checks import check_preview_host
 from runtime_agent.protocol import tunnel_codec
@@ -316,7 +317,7 @@ async def test_a_lost_frame_ends_the_stream(preview):
         stream = await tunnel.current().open("h1", str(preview.session.id), "box", port)
         stream.sent += 1  # as if a byte had not arrived
         await stream.write(b"GET / HTTP/1.1\r\n\r\n")
-        with pytest.raises(tunnel.Closed) as caught:
+        with pytest.raises(Closed) as caught:
             await stream.read()
         assert caught.value.end is TunnelEnd.LOST
         await stream.close()
