@@ -18,18 +18,10 @@ import pytest
 
 from runtime_agent import cgroup, images, namespace, sandbox, settings, spawn
 from tests.instance import PATIENCE
+from tests.no_skips import pytest_runtest_makereport  # noqa: F401
 
 IMAGES = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead")) / "agent" / "images"
 SIZES = {"standard": (256 << 20, 256, 0.5), "nested": (1 << 30, 512, 1.0)}
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """A sandbox test that is skipped in CI is a failure: it would prove nothing and look like success."""
-    outcome = yield
-    report = outcome.get_result()
-    if report.skipped and (os.environ.get("CI") or os.environ.get("BULKHEAD_REQUIRE_SANDBOX")):
-        report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
 
 
 @pytest.fixture(scope="session")

@@ -146,3 +146,8 @@ def answering(answer: bytes, keep: list[bytes] | None = None) -> Program:
         await writer.drain()
         writer.close()
     return serve
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A program that listens and never answers."""
+    await reader.read()

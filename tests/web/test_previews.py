@@ -16,7 +16,7 @@ from labsite.checks import check_preview_host
 from runtime_agent.protocol import tunnel_codec
 from runtime_agent.protocol.tunnel_codec import TunnelEnd
 from runtime_agent.stream import Rate
-from tests.web.preview_stage import answering, stage, wait_for
+from tests.web.preview_stage import answering, hang, stage, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
@@ -95,8 +95,6 @@ async def test_a_port_where_nothing_listens_is_told_and_asked_again(preview):
 
 
 async def test_a_dead_worker_is_told_at_once_and_in_the_middle(preview):
-    async def hang(reader, writer):
-        await reader.read()
     async with preview.program(hang):
         waiting = asyncio.ensure_future(preview.ask())
         await wait_for(lambda: preview.targets.asked)
@@ -108,8 +106,6 @@ async def test_a_dead_worker_is_told_at_once_and_in_the_middle(preview):
 
 
 async def test_a_worker_that_starts_again_ends_what_waits(preview):
-    async def hang(reader, writer):
-        await reader.read()
     async with preview.program(hang):
         waiting = asyncio.ensure_future(preview.ask())
         await wait_for(lambda: preview.targets.asked)
@@ -270,8 +266,6 @@ async def test_a_body_is_bounded_in_both_directions(preview, monkeypatch, more, 
 
 
 async def test_a_program_that_never_answers_is_given_up(preview, monkeypatch):
-    async def hang(reader, writer):
-        await reader.read()
     monkeypatch.setattr("labs.previews.app.HEAD_SECONDS", 0.2)
     async with preview.program(hang):
         found = await preview.ask()
@@ -280,9 +274,6 @@ async def test_a_program_that_never_answers_is_given_up(preview, monkeypatch):
 
 async def test_a_session_has_so_many_streams_and_no_more(preview, monkeypatch):
     monkeypatch.setattr("runtime_agent.tunnel.MAX_STREAMS_PER_SESSION", 3)
-
-    async def hang(reader, writer):
-        await reader.read()
     async with preview.program(hang) as port:
         tunnels = tunnel.current()
         streams = [await tunnels.open("h1", str(preview.session.id), "box", port) for _ in range(3)]
@@ -324,8 +315,6 @@ async def test_a_lost_frame_ends_the_stream(preview):
 
 
 async def test_a_browser_that_leaves_takes_its_stream_along(preview):
-    async def hang(reader, writer):
-        await reader.read()
     async with preview.program(hang):
         asking = asyncio.ensure_future(preview.ask())
         await wait_for(lambda: preview.worker.streams)
