@@ -1,9 +1,9 @@
 """One terminal in the bridge: its PTY, its ring, its viewers, and who is waited for.
 
 Reading stops while the active viewer has more than a window unacknowledged; the kernel then slows the program down.
-Input never waits behind output: it has a queue of its own and the master is non-blocking. Everything runs as callbacks
-of one event loop, so nothing here needs a lock, and no key costs a task. The active viewer is the page that typed last, or
-came last: it has the size, it is waited for, also a while after it went away, and it alone answers for the terminal.
+What is typed has a queue of its own (typed.py) and never waits behind output. Everything runs as callbacks of one event
+loop, so nothing here needs a lock, and no key costs a task. The active viewer is the page that typed last, or came last:
+it has the size, it is waited for, also a while after it went away, and it alone answers for the terminal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import logging
 import os
 import struct
 import termios
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,14 +25,12 @@ from runtime_agent.protocol import terminal_codec
 from runtime_agent.protocol.terminal_codec import Frame
 from runtime_agent.recording import Recorder
 from runtime_agent.ring import Ring
+from runtime_agent.typed import Typed
 
 LINGER_SECONDS = 10.0
 """How long the page that is waited for is waited for after its goodbye: a line that was cut comes back."""
-ACK_SECONDS = 0.02
 READS_PER_TURN = 4
 MAX_VIEWERS = 64
-MAX_PENDING_BYTES = 256 * 1024
-"""Input of all viewers that the program has not read yet; a page sends at most 64 KiB ahead of its acknowledgements."""
 log = logging.getLogger(__name__)
 Publish = Callable[[bytes], None]
 
@@ -60,16 +57,14 @@ class Channel:
         self.viewers: dict[int, Viewer] = {}
         self.active: int | None = None
         self.sent = ring.head
-        self.pending: deque[tuple[int, int, bytes]] = deque()
-        self.queued: dict[int, int] = {}
-        self.owed: set[int] = set()
         self.commands = Commands()
-        self.reading = self.writing = self.ended = False
+        self.reading = self.ended = False
         self.held_since: float | None = None
         self.lingering: asyncio.TimerHandle | None = None
         self.is_waiting, self.recorder = is_waiting, recorder
         self.refused: dict[str, int] = {}
         self.loop = asyncio.get_running_loop()
+        self.typed = Typed(master, ring, self.loop, self.acknowledge)
         self.steer()
 
     # --- frames from viewers ------------------------------------------------------------------------------
@@ -178,19 +173,18 @@ class Channel:
 
     def accept_input(self, viewer_id: int, offset: int, body: bytes) -> None:
         """Queue what is new; what was queued before is dropped, what leaves a gap waits for its beginning."""
-        expected = self.queued.get(viewer_id, self.ring.received(viewer_id))
+        expected = self.typed.expected(viewer_id)
         fresh = body[expected - offset:] if offset <= expected else b""
         if offset > expected:
             self.refuse("input-gap")
-        elif fresh and viewer_id not in self.queued and self.is_anothers_to_answer(viewer_id) and is_answer(fresh):
+        elif fresh and viewer_id not in self.typed.queued and self.is_anothers_to_answer(viewer_id) and is_answer(fresh):
             self.ring.note_received(viewer_id, expected + len(fresh))
-        elif sum(len(chunk) for _, _, chunk in self.pending) + len(fresh) > MAX_PENDING_BYTES:
+        elif not self.typed.has_room(len(fresh)):
             self.refuse("input-overflow")
         elif fresh:
-            self.queued[viewer_id] = expected + len(fresh)
-            self.pending.append((viewer_id, expected, fresh))
+            self.typed.add(viewer_id, fresh)
             self.activate(viewer_id)
-            self.write_pending()
+            self.typed.write()
             self.steer()
             return
         self.acknowledge(viewer_id)
@@ -202,45 +196,6 @@ class Channel:
     def acknowledge(self, viewer_id: int) -> None:
         """Only what the PTY has taken: the rest is the page's to send again if we die."""
         self.answer(viewer_id, terminal_codec.encode(Frame.INPUT_ACK, self.ring.received(viewer_id)))
-
-    def acknowledge_soon(self, viewer_id: int) -> None:
-        """Behind the echo, which a person waits for; each hop would else work on this first."""
-        if not self.owed:
-            self.loop.call_later(ACK_SECONDS, self.pay)
-        self.owed.add(viewer_id)
-
-    def pay(self) -> None:
-        for viewer_id in self.owed:
-            self.acknowledge(viewer_id)
-        self.owed.clear()
-
-    def write_pending(self) -> None:
-        """Write until the PTY is full; then the loop calls again when it is not."""
-        while self.pending and not self.ended:
-            viewer_id, offset, chunk = self.pending[0]
-            try:
-                written = os.write(self.master, chunk)
-            except BlockingIOError:
-                break
-            except OSError:
-                self.pending.clear()
-                self.queued.clear()
-                break
-            self.ring.note_received(viewer_id, offset + written)
-            self.acknowledge_soon(viewer_id)
-            self.pending.popleft()
-            if written < len(chunk):
-                self.pending.appendleft((viewer_id, offset + written, chunk[written:]))
-            elif self.queued.get(viewer_id) == offset + written:
-                del self.queued[viewer_id]
-        self.watch_writable(bool(self.pending) and not self.ended)
-
-    def watch_writable(self, want: bool) -> None:
-        if want and not self.writing:
-            self.loop.add_writer(self.master, self.write_pending)
-        elif self.writing and not want:
-            self.loop.remove_writer(self.master)
-        self.writing = want
 
     # --- output -------------------------------------------------------------------------------------------
 
@@ -296,7 +251,7 @@ class Channel:
             self.sent += len(chunk)
             if self.recorder:
                 self.recorder.note(self.sent)
-        self.pay()
+        self.typed.pay()
 
     def drain(self) -> None:
         """The shell is gone: take what it left behind, whoever keeps the slave side open."""
@@ -314,6 +269,6 @@ class Channel:
             return
         self.ended = True
         self.drop_active()
-        self.watch_writable(False)
+        self.typed.end()
         os.close(self.master)
         self.on_end(self)

@@ -16,7 +16,7 @@ import pytest
 
 from runtime_agent import bridge as bridge_module
 from runtime_agent import channel as channel_module
-from runtime_agent import marks
+from runtime_agent import marks, typed
 from runtime_agent.marks import TerminalMark
 from runtime_agent.protocol import terminal_codec
 from runtime_agent.protocol.terminal_codec import RING_BYTES, WINDOW_BYTES, Frame
@@ -105,7 +105,7 @@ async def test_input_is_acknowledged_when_the_program_could_have_it(stage):
     paste = bytes(65 + index % 26 for index in range(3 * terminal_codec.MAX_INPUT_BYTES))
     for at in range(0, len(paste), terminal_codec.MAX_INPUT_BYTES):
         await alice.type(paste[at:at + terminal_codec.MAX_INPUT_BYTES])
-    await until(lambda: stage.channel().pending and alice.received(), what="a full PTY")
+    await until(lambda: stage.channel().typed.pending and alice.received(), what="a full PTY")
     assert alice.received() < len(paste)
     typed = bytearray()
     await until(lambda: typed.extend(line.typed()) or len(typed) == len(paste), what="the whole paste")
@@ -117,10 +117,10 @@ async def test_a_program_that_reads_nothing_does_not_fill_the_bridge(stage):
     stage.line()
     alice = await stage.page()
     await alice.welcome()
-    for _ in range(channel_module.MAX_PENDING_BYTES // terminal_codec.MAX_INPUT_BYTES + 3):
+    for _ in range(typed.MAX_PENDING_BYTES // terminal_codec.MAX_INPUT_BYTES + 3):
         await alice.type(b"x" * terminal_codec.MAX_INPUT_BYTES)
     await until(lambda: "input-overflow" in stage.channel().refused)
-    assert sum(len(chunk) for _, _, chunk in stage.channel().pending) <= channel_module.MAX_PENDING_BYTES
+    assert sum(len(chunk) for _, _, chunk in stage.channel().typed.pending) <= typed.MAX_PENDING_BYTES
 
 
 async def test_typing_does_not_wait_behind_output(stage):

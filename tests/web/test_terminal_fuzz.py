@@ -196,7 +196,7 @@ async def test_the_bridge_counts_what_it_can_not_read_and_does_nothing_about_it(
             told.clear()
         assert counted(bridge, channel) - before - channel.refused.pop("resize-failed", 0) == (0 if may_act else 1), (
             name, bus_frame[:60].hex())
-        assert (told, channel.viewers, channel.active, list(channel.pending)) == ([], {}, None, [])
+        assert (told, channel.viewers, channel.active, list(channel.typed.pending)) == ([], {}, None, [])
     with pytest.raises(BlockingIOError):
         os.read(reader, 1)
     bridge.marks.close()
