@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from labs import lesson_text
 from labs.models import Certificate, Course, ExamAttempt, Lesson, TaskResult
 
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "MODIFIER")
@@ -56,8 +57,9 @@ def _labs(user: Any, course: Course) -> dict[str, int]:
     rows = TaskResult.objects.filter(user=user, lesson__module__course=course, passed_at__isnull=False)
     for lesson, task in rows.values_list("lesson_id", "task"):
         passed.setdefault(lesson, set()).add(task)
-    labs = [(lesson.pk, {task["id"] for task in lesson.lab["tasks"]})
-            for lesson in Lesson.objects.filter(module__course=course).only("lab") if lesson.lab]
+    labs = [(pk, {task["id"] for task in lesson_text.decoded(text)["tasks"]})
+            for pk, text in lesson_text.as_text(Lesson.objects.filter(module__course=course, lab__isnull=False))
+            .values_list("pk", "lab_text")]
     return {"total": len(labs), "done": sum(tasks <= passed.get(pk, set()) for pk, tasks in labs)}
 
 

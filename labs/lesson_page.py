@@ -81,7 +81,7 @@ def context(request: HttpRequest, address: Address, wrong: dict[str, dict[str, s
         "terminals": reader.marks.terminals,
         "next_task": next((task for task in tasks if task["state"] != "passed"), None),
         "progress": {"passed": sum(task["passed"] for task in tasks), "total": len(tasks)},
-        "reading": {"read": len(reader.marks.read), "total": len(reading.sections(lesson))},
+        "reading": {"read": len(reader.marks.read), "total": len(reading.sections(lesson.document))},
         "previous_lesson": neighbours.get("previous"), "next_lesson": neighbours.get("next"), "worker_available": bool(hosts),
         "signup_open": settings.SIGNUP_OPEN,
         "limit_sliders": limit_sliders(reader.session.lab if reader.session else lesson.lab), "stages": stages(reader.session),

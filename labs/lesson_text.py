@@ -11,7 +11,11 @@ import itertools
 import json
 from typing import Any
 
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.template.loader import render_to_string
+
+from labs import reading
 
 STILL = frozenset({"html", "aside", "code", "figure", "solution", "transcript"})
 """The kinds of blocks that look the same to everybody."""
@@ -23,6 +27,18 @@ class Block(dict[str, Any]):
     """A block that differs from reader to reader. It is shared and never changed, so what it looks like may be found by it."""
 
     __hash__, __eq__ = object.__hash__, object.__eq__
+
+
+def as_text(lessons: QuerySet) -> QuerySet:
+    """The same lessons with ``document_text`` and ``lab_text``, without what these say."""
+    return (lessons.defer("document", "lab", "claims", "objectives")
+            .annotate(document_text=Cast("document", TextField()), lab_text=Cast("lab", TextField())))
+
+
+@functools.lru_cache(MOST_TEXTS)
+def sections(text: str) -> list[dict[str, str]]:
+    """The sections that a lesson's document has (``reading.sections``)."""
+    return reading.sections(json.loads(text))
 
 
 @functools.lru_cache(MOST_TEXTS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from labs import exams, reading
+from labs import exams, lesson_text, reading
 from labs.models import LabSession, Lesson, Module, TaskResult
 
 
 def of(user: Any, modules: list[Module]) -> list[dict[str, Any]]:
-    """Modules with their lessons, each with tasks and sections, passed and read, and with the state of the exam."""
+    """Modules with their lessons (``lesson_text.as_text``), each with tasks and sections, passed and read, and with the
+    state of the exam."""
     passed = _passed(user)
     marks, exam_states = reading.marks_of(user), exams.states(user, modules)
     return [{"slug": module.slug, "title": module.title, "summary": module.summary, "course": module.course.slug,
@@ -28,8 +29,8 @@ def _passed(user: Any) -> dict[int, int]:
 
 
 def _lesson(lesson: Lesson, passed: int, marks: dict[str, datetime]) -> dict[str, Any]:
-    sections = reading.sections(lesson)
-    total, read = len((lesson.lab or {}).get("tasks", [])), sum(section["id"] in marks for section in sections)
+    sections, lab = lesson_text.sections(lesson.document_text), lesson_text.decoded(lesson.lab_text or "null") or {}
+    total, read = len(lab.get("tasks", [])), sum(section["id"] in marks for section in sections)
     is_done = passed == total if total else bool(sections) and read == len(sections)
     return {"id": lesson.pk, "number": lesson.number, "title": lesson.title, "summary": lesson.summary, "minutes": lesson.minutes,
             "url": lesson.get_absolute_url(), "passed": passed, "total": total, "read": read, "sections": len(sections),

@@ -8,14 +8,14 @@ from typing import Any
 from labs.models import Lesson, ReadingMark
 
 
-def sections(lesson: Lesson) -> list[dict[str, str]]:
+def sections(document: dict[str, Any]) -> list[dict[str, str]]:
     """The steps that have a title, in order: what can be marked."""
-    return [{"id": step["id"], "title": step["title"]} for step in lesson.document.get("steps", []) if step["id"]]
+    return [{"id": step["id"], "title": step["title"]} for step in document.get("steps", []) if step["id"]]
 
 
 def mark(user: Any, lesson: Lesson, step: str) -> bool:
     """Remember one section, or all for an empty name; False if the lesson has no such section. Repeats safely."""
-    known = [section["id"] for section in sections(lesson)]
+    known = [section["id"] for section in sections(lesson.document)]
     for name in known if not step else [step] if step in known else []:
         ReadingMark.objects.update_or_create(user=user, lesson=lesson, step=name)
     return not step or step in known

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from labs import certificates, kept, progress
-from labs.models import Course, LabSession, Module
+from labs import certificates, kept, lesson_text, progress
+from labs.models import Course, LabSession, Lesson, Module
 from labs.signed_in import login_required
 
 
@@ -34,8 +35,8 @@ def about_certificate(user: Any, course: Course | None) -> dict[str, Any]:
 
 
 def modules_of(course: Course | None) -> list[Module]:
-    found = Module.objects.filter(course=course).select_related("course").prefetch_related("lessons__module__course")
-    return list(found) if course else []
+    lessons = Prefetch("lessons", lesson_text.as_text(Lesson.objects.order_by("position", "slug")))
+    return list(Module.objects.filter(course=course).select_related("course").prefetch_related(lessons)) if course else []
 
 
 @login_required
