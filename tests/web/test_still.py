@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import Client
 from django.utils import translation
+from django.utils.safestring import mark_safe
 
-from labs import lesson_text
-from labs.models import Answer
+from labs import lesson_blocks, lesson_text
+from labs.models import Answer, Lesson
 from tests.web.test_lesson_pages import BLOCKS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,3 +113,42 @@ def test_the_token_of_a_remembered_page_is_one_s_own(alice, bob, lesson, hosts):
     stranger.force_login(bob)
     stranger.get(lesson.get_absolute_url())
     assert stranger.post(f"{lesson.get_absolute_url()}hints/one-1/", {"csrfmiddlewaretoken": token}).status_code == 403
+
+
+def test_an_alike_part_sees_its_values_and_nothing_else(settings, tmp_path):
+    (tmp_path / "nosy.html").write_text("[{{ user }}{{ request }}{{ csrf_token }}{{ title }}]")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    part = Template('{% load still %}{% alike "nosy.html" title=title %}')
+    for user in ("alice", "bob"):
+        assert part.render(Context({"user": user, "request": 1, "csrf_token": "t", "title": "<b>"})) == "[&lt;b&gt;]"
+    assert part.render(Context({"title": mark_safe("<b>")})) == "[<b>]", "what is safe is another value than what looks like it"
+
+
+def test_an_alike_part_needs_values_that_can_be_compared():
+    with pytest.raises(TypeError, match="unhashable"):
+        Template('{% load still %}{% alike "labs/_step_link.html" id=steps %}').render(Context({"steps": []}))
+
+
+def test_what_stands_in_for_something_of_a_reader_leaves_no_page(alice, bob, lesson, hosts):
+    """The places of the token, of an option's name and of a cut are known to nobody outside."""
+    for html in as_each(lesson, alice, bob, AnonymousUser()):
+        assert not any(place in html for place in (lesson_blocks.TOKEN, lesson_blocks.NAME, lesson_blocks.CUT))
+
+
+def test_a_block_in_the_same_state_is_rendered_once_for_all_readers(alice, bob, lesson, hosts, monkeypatch):
+    lesson_blocks._pieces.cache_clear()
+    first, second = as_each(lesson, alice)
+    with monkeypatch.context() as patch:
+        patch.setattr(lesson_blocks, "_render", None)
+        others = as_each(lesson, bob)[0]
+    assert "Your prediction" in others
+    assert len({tuple(re.findall(r'value="(\w{12})"', html)) for html in (first, second, others)}) == 2, "names of their own"
+
+
+def test_another_course_with_the_same_text_has_its_own_addresses(alice, lesson, hosts):
+    as_each(lesson, alice)
+    other = Lesson.objects.create(module=lesson.module, slug="twin", title="Twin", document=lesson.document, lab=lesson.lab,
+                                  lab_digest=lesson.lab_digest)
+    html = as_each(other, alice)[1]
+    assert f'action="{other.get_absolute_url()}answers/guess/"' in html
+    assert f"{lesson.get_absolute_url()}answers/" not in html
