@@ -1,14 +1,17 @@
-"""A signed-in student's lesson page beside the same view on Django's stock handler: `./lab bench page`.
+"""A signed-in student's lesson page beside the same page on Django's stock handler: `./lab bench page`.
 
-Both run in this process, alternately, from the ASGI request to the last byte of the answer, without a network: what is
-compared is the way through the middleware. The last two rows tell what that way costs by itself, for an answer of three
-bytes. Counts the queries, too. Takes half a minute.
+All run in this process, alternately, from the ASGI request to the last byte of the answer, without a network. The stock
+handler has the same middleware, settings and templates, and shows the page in two ways: rendered whole at each look, as a
+project does that remembers nothing, and by our view with all that it remembers, so that only the way to it differs. Then
+the same for a reader whose sandbox runs, who has answered and passed; and the way alone, for an answer of three bytes.
+Counts the queries, too. Takes a minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import statistics
@@ -16,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -32,6 +36,7 @@ KEPT_SECONDS = {"ours": 60, "stock": 0}
 """How long a connection to the database is kept: Django's handler has a thread, and so a connection, for each request."""
 INSIDE = "BULKHEAD_BENCH_INSIDE"
 Handler = Callable[..., Awaitable[None]]
+Way = Callable[[], contextlib.AbstractContextManager]
 
 
 def main() -> int:
@@ -47,39 +52,85 @@ def main() -> int:
                               env={**site.environment, INSIDE: "1", "DJANGO_SETTINGS_MODULE": "labsite.settings"}).returncode
 
 
-def prepared() -> tuple[Handler, Handler, str]:
-    """(our handler, Django's, the cookies of a student who has signed in)."""
+def prepared() -> tuple[Handler, Handler, str, str]:
+    """(our handler, Django's, the cookies of a student who has signed in, and of one in the middle of the lesson)."""
     import django
     django.setup()
-    from django.conf import settings
-    from django.contrib.auth import get_user_model
     from django.core.handlers.asgi import ASGIHandler
-    from django.test import Client
 
     from labsite.handler import OneHopHandler
+    work_through("busy")
+    return OneHopHandler(), ASGIHandler(), signed_in("new"), signed_in("busy")
+
+
+def signed_in(name: str) -> str:
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.test import Client
     student = Client()
-    student.force_login(get_user_model().objects.create_user("bench"), "django.contrib.auth.backends.ModelBackend")
-    return OneHopHandler(), ASGIHandler(), f"sessionid={student.cookies[settings.SESSION_COOKIE_NAME].value}"
+    student.force_login(get_user_model().objects.get_or_create(username=name)[0], "django.contrib.auth.backends.ModelBackend")
+    return f"sessionid={student.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-async def measure(ours: Handler, stock: Handler, cookies: str) -> list[Row]:
-    queries = await asyncio.to_thread(queries_of, cookies)
+def work_through(name: str) -> None:
+    """Their sandbox runs, two tasks have passed, the first hint is taken, the first prediction made."""
+    from django.contrib.auth import get_user_model
+    from django.utils import timezone
+
+    from labs.models import Answer, HintTaken, LabSession, Lesson, TaskResult
+    student, now = get_user_model().objects.create_user(name), timezone.now()
+    lesson = Lesson.objects.get(slug=LESSON.split("/")[-2])
+    session = LabSession.objects.create(user=student, lesson=lesson, lab=lesson.lab, lab_digest=lesson.lab_digest, state="ready",
+                                        host="h1", queued_at=now, asked_at=now, expires_at=now, deadline_at=now)
+    session.terminals.create(number=1, machine=next(iter(lesson.lab["machines"])), title="outside", state="open")
+    for task in lesson.lab["tasks"][:2]:
+        TaskResult.objects.create(user=student, lesson=lesson, task=task["id"], session=session, state="passed", passed_at=now)
+    blocks = [block for step in lesson.document["steps"] for block in step["blocks"]]
+    hint, prediction = (next(block for block in blocks if block["kind"] == kind) for kind in ("hint", "predict"))
+    HintTaken.objects.create(user=student, lesson=lesson, hint=hint["id"])
+    Answer.objects.create(user=student, lesson=lesson, block=prediction["id"], kind="predict", given="1", correct=False)
+
+
+@contextlib.contextmanager
+def remembering_nothing() -> Iterator[None]:
+    """Every part of a page is read and rendered for each look at it. What Django remembers by itself, it goes on remembering:
+    templates that were read, addresses, words of a language."""
+    from labs import lesson_blocks, lesson_text
+    from labs.templatetags import still
+
+    def each_time(node: still.StillNode, context: object) -> str:
+        return node.nodelist.render(context)
+    with contextlib.ExitStack() as forgetful:
+        for module, name in ((lesson_text, "decoded"), (lesson_text, "rendered"), (lesson_blocks, "_pieces"), (still, "_alike")):
+            forgetful.enter_context(mock.patch.object(module, name, getattr(module, name).__wrapped__))
+        forgetful.enter_context(mock.patch.object(still.StillNode, "render", each_time))
+        yield
+
+
+async def measure(ours: Handler, stock: Handler, new: str, busy: str) -> list[Row]:
+    queries = await asyncio.to_thread(queries_of, new)
     handlers = {"ours": ours, "stock": stock}
-    return [*await beside(handlers, cookies, "lesson page", LESSON, "<= 0.5"),
-            *await beside(handlers, cookies, "middleware alone", NOTHING, ""),
+    return [*await beside(handlers, new, "lesson page, whole", LESSON, "<= 0.5", remembering_nothing),
+            *await beside(handlers, new, "lesson page, same view", LESSON, "<= 0.5"),
+            *await beside(handlers, busy, "the same, sandbox runs, whole", LESSON, "<= 0.5", remembering_nothing),
+            *await beside(handlers, busy, "the same, sandbox runs, same view", LESSON, "<= 0.5"),
+            *await beside(handlers, new, "middleware alone", NOTHING, ""),
             Row("queries beyond session and user", "", queries, bound="<= 2")]
 
 
-async def beside(handlers: dict[str, Handler], cookies: str, what: str, path: str, target: str) -> list[Row]:
+async def beside(handlers: dict[str, Handler], cookies: str, what: str, path: str, target: str,
+                 stock_way: Way = contextlib.nullcontext) -> list[Row]:
+    """``stock_way`` is how Django's handler shows the page."""
     from django.db import connections
     taken: dict[str, list[float]] = {name: [] for name in handlers}
     used: dict[str, list[float]] = {name: [] for name in handlers}
     for number in range(-2, ROUNDS):
         for name in random.sample(list(handlers), 2):
             connections.settings["default"]["CONN_MAX_AGE"] = KEPT_SECONDS[name]
-            began, cpu = time.perf_counter(), time.process_time()
-            for _ in range(BLOCK):
-                await get(handlers[name], path, cookies)
+            with stock_way() if name == "stock" else contextlib.nullcontext():
+                began, cpu = time.perf_counter(), time.process_time()
+                for _ in range(BLOCK):
+                    await get(handlers[name], path, cookies)
             if number >= 0:
                 taken[name].append((time.perf_counter() - began) * 1000 / BLOCK)
                 used[name].append((time.process_time() - cpu) * 1000 / BLOCK)
