@@ -26,7 +26,7 @@ TOKEN, NAME, CUT = (secrets.token_hex(16) for _ in range(3))
 page shows them, so nobody can write one."""
 State = dict[str, Any]
 Frozen = tuple[tuple[str, Any], ...]
-UNANSWERED: Frozen = (("given", None),)
+UNANSWERED = {"given": None, "correct": False}
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ def _alike(block: Block, state: State, known: Known) -> str:
     return "".join(_pieces(block, tuple(state.items()), known.reader.lesson.address, known.reader.is_known))
 
 
-def _unanswered(block: Block, asked: list[tuple[dict[str, Any], bytes]], known: Known) -> str:
-    """Questions that the reader has not answered, each with the key of its options."""
-    pieces = list(_pieces(block, UNANSWERED, known.reader.lesson.address, known.reader.is_known))
+def _asked(block: Block, answer: State, asked: list[tuple[dict[str, Any], bytes]], known: Known) -> str:
+    """Questions that the reader has not answered, or answered by choosing, each with the key of its options."""
+    pieces = list(_pieces(block, tuple(answer.items()), known.reader.lesson.address, known.reader.is_known))
     written = iter(pieces[1::2])
     pieces[1::2] = [line for question, key in asked for line in _mixed(question, key, written)]
     return "".join(pieces)
@@ -107,15 +107,17 @@ def _mixed(question: dict[str, Any], key: bytes, written: Iterator[str]) -> list
 @functools.lru_cache(MOST_SHOWN)
 def _pieces(block: Block, state: Frozen, address: tuple[str, str, str], is_known: bool) -> tuple[str, ...]:
     """The block, cut before and behind each option: every second piece is one."""
-    asked = {"options": _nameless(block)} if block.get("options") else {}
-    if block["kind"] == "quiz":
-        asked = {"questions": [{**question, "options": _nameless(question)} for question in block["questions"]]}
-    shown = _render({**block, **asked, "state": dict(state)}, address, is_known, csrf_token=TOKEN, cut=CUT)
+    found, asked = dict(state), {}
+    if block["kind"] == "predict":
+        asked = {"options": _nameless(block, found["given"])}
+    elif block["kind"] == "quiz":
+        asked = {"questions": [{**question, "options": _nameless(question, None)} for question in block["questions"]]}
+    shown = _render({**block, **asked, "state": found}, address, is_known, csrf_token=TOKEN, cut=CUT)
     return tuple(shown.split(CUT))
 
 
-def _nameless(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_option(option, NAME, None, asked) for option in asked["options"]]
+def _nameless(asked: dict[str, Any], chosen: str | None) -> list[dict[str, Any]]:
+    return [_option(option, NAME, chosen, asked) for option in asked["options"]]
 
 
 def _render(block: Block, address: tuple[str, str, str], is_known: bool, **more: Any) -> str:
@@ -139,11 +141,10 @@ def _of_session(block: Block, state: State, step: dict[str, Any], known: Known) 
 
 
 def _predict(block: Block, known: Known) -> str:
-    answer, key = known.reader.marks.answers.get(block["id"]), known.key_of(block)
-    if answer is None:
-        return _unanswered(block, [(block, key)], known)
-    return _own({**block, "options": _veiled(block, answer["given"], key),
-                 "answer_text": block.get("answer") if block.get("kind_of") != "choice" else ""}, answer, known)
+    answer = known.reader.marks.answers.get(block["id"], UNANSWERED)
+    if block["options"] or answer is UNANSWERED:
+        return _asked(block, answer, [(block, known.key_of(block))], known)
+    return _own({**block, "answer_text": block["answer"]}, answer, known)
 
 
 def _measure(block: Block, known: Known) -> str:
@@ -158,7 +159,7 @@ def _quiz(block: Block, known: Known) -> str:
     answer = known.reader.marks.answers.get(block["id"])
     asked = [(question, known.key_of(block, question["id"])) for question in block["questions"]]
     if answer is None:
-        return _unanswered(block, asked, known)
+        return _asked(block, UNANSWERED, asked, known)
     questions = [_question(question, answer["given"].get(question["id"]), key) for question, key in asked]
     return _own({**block, "questions": questions}, {"answered": True}, known)
 
