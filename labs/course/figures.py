@@ -46,6 +46,11 @@ def prepare(text: str, name: str) -> tuple[str, str, str]:
     return ElementTree.tostring(root, encoding="unicode"), title, description
 
 
+def machines_of(markup: str) -> set[str]:
+    """The machines whose facts a prepared drawing asks for by name: data-fact-machine on an element or a group."""
+    return {element.get("data-fact-machine", "") for element in ElementTree.fromstring(markup).iter()} - {""}  # noqa: S314
+
+
 def _check(element: ElementTree.Element, name: str) -> None:
     tag = element.tag.removeprefix(f"{{{SVG}}}") if isinstance(element.tag, str) else "comment"
     if tag not in ELEMENTS:

@@ -247,6 +247,7 @@ class LessonFile:
             svg, title, description = figures.prepare(path.read_text(errors="replace"), words[0])
         except figures.FigureError as error:
             raise containers.ContainerError(f"figures/{path.name}: {error}") from None
+        self.parsed.places += [("machine", name, self.step, line) for name in sorted(figures.machines_of(svg))]
         return {"kind": "figure", "name": words[0], "svg": svg, "title": title, "description": description}
 
     def _make_when(self, words: list[str], lines: list[str], line: int) -> Block:

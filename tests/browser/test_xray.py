@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.browser.conftest import open_lesson, sign_in, type_line, wait_for_text
+from tests.browser.conftest import end_sandbox, open_lesson, sign_in, start_sandbox, type_line, wait_for_text
 from tests.browser.test_student import violations
 from tests.instance import CACHE, wait_until
 
@@ -140,6 +140,24 @@ def test_the_lessons_drawing_shows_the_readers_sandbox(at_work):
     shown = drawing.locator("text", has_text="ps: ").text_content()
     type_line(page, "clear; echo number-$(crun state demo | jq .pid)")
     wait_for_text(page, f"number-{shown.removeprefix('ps: ')}")
+
+
+def test_a_drawing_of_two_machines_shows_each(visit):
+    page = visit("dave", "/learn/virtualization-and-containers/containers/images-and-layers/")
+    start_sandbox(page)
+    drawing = page.locator(".figure:has([data-fact-machine])")
+    drawing.scroll_into_view_if_needed()
+    page.locator(".figure.live").first.wait_for()
+    drawing.locator("[data-fact-machine=two].unseen").first.wait_for(state="attached")
+    type_line(page, "mkdir -p /srv/image; echo {} > /srv/image/index.json")
+    drawing.locator("[data-fact-machine=one]:not(.unseen)", has_text="index.json").wait_for()
+    page.get_by_role("tab", name="Two").click()
+    wait_for_text(page, "root@two")
+    type_line(page, "mkdir -p /srv/2 /srv/1 /srv/root; mount -t overlay overlay -o lowerdir=/srv/2:/srv/1 /srv/root")
+    drawing.get_by_text("from /srv/2", exact=True).wait_for()
+    drawing.get_by_text("from /srv/1", exact=True).wait_for()
+    assert drawing.locator("[data-fact-machine=two].unseen").count() == 0
+    end_sandbox(page)
 
 
 def open_time_line(page):

@@ -306,6 +306,19 @@ def test_a_figure_may_show_facts_that_there_are(inner, said):
         assert said and said in str(error)
 
 
+def test_a_figure_may_name_a_machine_that_the_lab_has(course, lesson):
+    (lesson / "figures").mkdir()
+    text = (lesson / "lesson.md").read_text().replace("Do it.", "Do it.\n\n:::figure two\n:::")
+    (lesson / "lesson.md").write_text(text)
+    drawing = ("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'><title>T</title><desc>D</desc>"
+               "<g data-fact-machine='{}'><text data-fact='machine'>x</text></g></svg>")
+    (lesson / "figures" / "two.svg").write_text(drawing.format("box"))
+    assert findings(course) == []
+    (lesson / "figures" / "two.svg").write_text(drawing.format("bux"))
+    line = text.splitlines().index(":::figure two") + 1
+    assert findings(course) == [("lesson.md", line, "machine")]
+
+
 @pytest.mark.parametrize(("facts", "said"), [
     ("cgroups[?path == '/small'].memory.usage_bytes | [0]", ""), ("", ""), ("cgroups[?pth == '/small']", "there is no 'pth'"),
     ("init.comm", "a measurement is a number, and this is a text")])

@@ -27,26 +27,34 @@ export class Live {
     this.refresh();
   }
 
-  get facts() {
-    const machine = Object.values(this.feed.newest?.facts.machines ?? {})[0];
+  get machines() { return this.feed.newest?.facts.machines ?? {}; }
+
+  // Of the machine that the element or a group around it names, else of the lab's first; null while that one is not there.
+  factsFor(element) {
+    const name = element.closest("[data-fact-machine]")?.dataset.factMachine;
+    const machine = name ? this.machines[name] : Object.values(this.machines)[0];
     return machine ? vocabulary(machine) : null;
   }
 
   draw(figure) {
-    const { facts } = this;
-    if (!facts) return;
+    if (!Object.keys(this.machines).length) return;
     figure.classList.add("live");
     for (const element of figure.querySelectorAll("[data-fact]")) {
       if (!this.drawn.has(element)) this.drawn.set(element, element.textContent);
-      const value = ask(element.dataset.fact, facts);
+      const facts = this.factsFor(element);
+      const value = facts && ask(element.dataset.fact, facts);
       const text = !isTrue(value) && value !== 0 ? this.drawn.get(element) : fill(element.dataset.factText ?? "{@}", value, facts);
       if (element.textContent !== text) element.textContent = text;
     }
     for (const bar of figure.querySelectorAll("[data-fact-part]")) {
       if (!this.drawn.has(bar)) this.drawn.set(bar, bar.getAttribute("width"));
-      const part = partOf(bar.dataset.factPart, bar.dataset.factOf, facts);
+      const facts = this.factsFor(bar);
+      const part = facts && partOf(bar.dataset.factPart, bar.dataset.factOf, facts);
       bar.setAttribute("width", part === null ? this.drawn.get(bar) : part * bar.dataset.full);
     }
-    for (const element of figure.querySelectorAll("[data-fact-if]")) element.classList.toggle("unseen", !isTrue(ask(element.dataset.factIf, facts)));
+    for (const element of figure.querySelectorAll("[data-fact-if]")) {
+      const facts = this.factsFor(element);
+      element.classList.toggle("unseen", facts !== null && !isTrue(ask(element.dataset.factIf, facts)));
+    }
   }
 }
