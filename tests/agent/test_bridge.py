@@ -300,7 +300,9 @@ async def test_what_has_left_the_ring_is_named(stage):
     alice = await stage.page(resume=0)
     assert (await alice.welcome())[:2] == (total, total - RING_BYTES)
     await alice.shows(printed(FLOOD)[-RING_BYTES:])
-    assert [kind for kind, _, _ in alice.frames] == [Frame.WELCOME, Frame.SKIPPED, *[Frame.REPLAY] * 4]
+    kinds = [kind for kind, _, _ in alice.frames]
+    own = kinds[kinds.index(Frame.WELCOME):]  # on a slow machine the end of the flood is still on the bus when she listens
+    assert own == [Frame.WELCOME, Frame.SKIPPED, *[Frame.REPLAY] * 4]
     assert alice.of(Frame.SKIPPED) == [(0, total - RING_BYTES)]
 
 
