@@ -3,7 +3,8 @@
 A block that has nothing of a reader's own in it is the same for everybody in the same state, and is rendered once for each
 state. There its template sees the block, the state, where the lesson is and whether somebody is signed in, and nothing
 else. Two things differ all the same and are put in for each reader: the CSRF token, and the options of a question, which
-have an order and names of their own for everybody. What somebody wrote is not remembered.
+have an order and names of their own for everybody. What somebody wrote is not remembered; what a check said of a sandbox is
+part of a task's state.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ HOSTS = {"h1": {"at": 0, "capacity": 6, "used": 0, "cgroup": 2, "runtime": "crun
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings):
-    """SQLite in a file, as the site has it: one in memory knows neither the site's journal nor its locks."""
+    """SQLite in a file, as the site has it: one in memory knows neither the site's journal nor its locks. No connection is
+    kept: PostgreSQL does not drop a database that some thread has open."""
     database = site.DATABASES["default"]
+    database["CONN_MAX_AGE"] = 0
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 

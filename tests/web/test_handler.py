@@ -46,7 +46,8 @@ async def ask(site, path="/") -> list[dict]:
     return sent
 
 
-def test_one_after_the_other_shares_a_thread_and_its_open_connection():
+def test_one_after_the_other_shares_a_thread_and_its_open_connection(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 60)
     seen = []
 
     def view(request):
