@@ -104,7 +104,7 @@ def rows(found: dict[str, dict[str, list[float]]]) -> list[table.Row]:
 
     told = [table.Row("nested to the prompt", "ms", middle("nested"), middle("cold"), "cold standard", "<= 2")]
     if "podman" not in found:
-        print("podman is not installed: nothing to compare with beside our own (apt-get install podman)")
+        print("no podman that works: nothing to compare with beside our own (apt-get install podman)")
         return told
     return [table.Row("cold to the prompt", "ms", middle("cold"), middle("podman"), "podman run --rm", "<= 0.7"),
             table.Row("warm to the prompt", "ms", middle("warm"), middle("podman"), "podman run --rm", "<= 0.1"), *told]

@@ -179,23 +179,27 @@ def group_cpu_ms(name: str) -> float:
 
 @contextlib.contextmanager
 def podman_outside() -> Iterator[Callable[[], dict[str, float]] | None]:
-    """A process that stays in the host's mount namespace and starts podman when asked; None without podman."""
-    if shutil.which("podman") is None:
-        yield None
-        return
+    """A process that stays in the host's mount namespace and starts podman when asked; None without one that works."""
     installed = settings.load(os.environ)
     tree = images.layers(installed, images.current(installed, SPEC.image))[0]
+    command = podman_command(tree) if shutil.which("podman") else None
+    if command is None:
+        yield None
+        return
     asked, ask = os.pipe()
     answered, answer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(ask)
         while os.read(asked, 1):
-            os.write(answer, f"{run_podman(tree):f}\n".encode())
+            os.write(answer, f"{run_podman(command):f}\n".encode())
         os._exit(0)
+    os.close(asked)
+    os.close(answer)
 
     def start() -> dict[str, float]:
         os.write(ask, b"!")
-        return {"ms": float(os.read(answered, 64))}
+        return {"ms": float(os.read(answered, 64) or sys.exit("podman did not bring a prompt"))}
 
     try:
         yield start
@@ -204,13 +208,24 @@ def podman_outside() -> Iterator[Callable[[], dict[str, float]] | None]:
         os.waitpid(child, 0)
 
 
-def run_podman(tree: Path) -> float:
-    """Milliseconds to the prompt of a shell in a new container over ``tree``; the container is removed."""
+def podman_command(tree: Path) -> list[str] | None:
+    """With podman's own runtime, or with runc where that one does not start (crun refuses hybrid cgroups); None, and why
+    is said, if neither does. Without limits named, podman wants more than a host without CAP_SYS_RESOURCE may give."""
+    limits = ["--ulimit=nofile=1024:4096", "--ulimit=nproc=4096:8192"]
+    for runtime in ([], ["--runtime=runc"]):
+        command = ["podman", "run", "--rm", *runtime, *limits, "--network=none", "--env", r"PS1=\[\e]133;B\a\]$ "]
+        tried = subprocess.run([*command, "--rootfs", f"{tree}:O", "/bin/true"], capture_output=True, text=True, timeout=60)
+        if tried.returncode == 0:
+            return [*command, "-it", "--rootfs", f"{tree}:O", "/bin/bash", "--norc", "-i"]
+        print(f"{' '.join(command)}: {tried.stderr.strip()}", file=sys.stderr)
+    return None
+
+
+def run_podman(command: list[str]) -> float:
+    """Milliseconds to the prompt of a shell in a new container, which is removed again."""
     master, slave = pty.openpty()
     began = time.perf_counter()
-    child = subprocess.Popen(
-        ["podman", "run", "-it", "--rm", "--network=none", "--env", r"PS1=\[\e]133;B\a\]$ ", "--rootfs", f"{tree}:O",
-         "/bin/bash", "--norc", "-i"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
     try:
         wait_for(master, PROMPT)
