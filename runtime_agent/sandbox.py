@@ -161,22 +161,30 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
     return begin(settings, spec, spec.name, spawn.create_container(settings, spec.name, home))
 
 
-def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started) -> Sandbox:
-    """The same for container ``name``, which is created already. The caller deletes if this raises."""
+def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started,
+          waiting_shell: dict[str, Any] | None = None) -> Sandbox:
+    """The same for container ``name``, which is created already; with a ``waiting_shell`` its PID 1 runs, too. The
+    caller deletes if this raises."""
     home = directory(settings, spec.session_id, spec.machine)
     rootfs.add_hosts(name, spec.hosts)
     network.connect(spec.session_id, spec.interfaces, started.pid)
-    if profiles.find(spec.profile).is_nested:
-        _settle(settings, name, started.pid)
-    spawn.start_container(settings, name)
-    ticks = proc.start_ticks(started.pid)
-    if ticks is None or not (settings.runtime == gvisor.RUNTIME or _wait_for_init(started.pid, ticks)):
-        raise AgentError("start-failed", "the sandbox's first process did not come up")
+    ticks = proc.start_ticks(started.pid) if waiting_shell else run_init(settings, spec, name, started.pid)
     state.save(home, {
         "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
         "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
-        "created_at": time.time(), "terminals": {}})
+        "created_at": time.time(), "terminals": {}, "waiting_shell": waiting_shell})
     return Sandbox(settings, spec, home)
+
+
+def run_init(settings: Settings, spec: Spec, name: str, pid: int) -> int:
+    """Let PID 1 of container ``name`` run; its start time. Raises AgentError("start-failed")."""
+    if profiles.find(spec.profile).is_nested:
+        _settle(settings, name, pid)
+    spawn.start_container(settings, name)
+    ticks = proc.start_ticks(pid)
+    if ticks is None or not (settings.runtime == gvisor.RUNTIME or _wait_for_init(pid, ticks)):
+        raise AgentError("start-failed", "the sandbox's first process did not come up")
+    return ticks
 
 
 def _settle(settings: Settings, name: str, pid: int) -> None:

@@ -1,9 +1,11 @@
-"""Spare sandboxes on the disk: made whole but for their first instruction, claimed once, never recycled.
+"""Spare sandboxes on the disk: made whole but for the shell's first instruction, claimed once, never recycled.
 
-    <agent>/spares/<name>/config.json, conmon/    what its container was made from and keeps for life
-    <agent>/spares/<name>/state.json              there as long as nobody has claimed it
+    <agent>/spares/<name>/config.json, conmon/, terminals/    what its container was made from and keeps for life
+    <agent>/spares/<name>/state.json                          there as long as nobody has claimed it
 
-A spare is a sandbox of a session that nobody has: it has a name of its own, and a container that the runtime has
+A spare is a sandbox of a session that nobody has. It has a name of its own; PID 1, which only waits, runs, and a shell on
+a terminal is stopped before its first instruction, so that all a lab's set-up does comes before what the shell reads.
+With gVisor, and for machines on a network, which come in groups of which one is looked at first, the container is
 created and not started. A claim is one rename of state.json into the session's folder. The kernel lets one claimer
 win, and from that instant the session's ``delete`` finds the container by its state, whatever is killed when. What
 follows (ids and disk get the session's name, PID 1 runs) needs no order but its own, and a claim that gets no further
@@ -29,6 +31,7 @@ from typing import Any
 from runtime_agent import (
     bundle,
     conmon,
+    gvisor,
     images,
     proc,
     profiles,
@@ -58,9 +61,10 @@ class Spare:
     runtime: str
     started: conmon.Started
     start_ticks: int
+    waiting_shell: dict[str, Any] | None
 
     def is_alive(self) -> bool:
-        """Do both its conmon and the process that will be PID 1 still wait?"""
+        """Do both its conmon and the process that is or will be PID 1 still wait?"""
         return (proc.is_alive(self.started.conmon_pid, self.started.conmon_start_ticks)
                 and proc.is_alive(self.started.pid, self.start_ticks))
 
@@ -83,7 +87,8 @@ def _configuration(text: str) -> str:
     spec = Spec.from_state(json.loads(text))
     storage = Path("storage") if profiles.find(spec.profile).is_nested else None
     places = bundle.Places(Path("root"), Path("guest"), spec.checks_dir and Path("checks"), storage)
-    return text + json.dumps(bundle.config(spec, 0, places, ""))
+    shell = bundle.process(spec, spawn.WAITING_SHELL, spec.user, {}, True)
+    return text + json.dumps([bundle.config(spec, 0, places, ""), shell])
 
 
 def make(settings: Settings, spec: Spec) -> Spare:
@@ -98,14 +103,24 @@ def make(settings: Settings, spec: Spec) -> Spare:
         ticks = proc.start_ticks(started.pid)
         if ticks is None:
             raise AgentError("start-failed", "the spare's first process ended at once")
+        shell = _run(settings, own, started.pid, home) if _can_run(settings, own) else None
         state.save(home, {
             "container": own.name, "key": key, "spec": own.to_state(), "runtime": settings.runtime,
             "waiting_pid": started.pid, "waiting_start_ticks": ticks, "conmon_pid": started.conmon_pid,
-            "start_time_ticks": started.conmon_start_ticks})
+            "start_time_ticks": started.conmon_start_ticks, "waiting_shell": shell})
     except BaseException:
         teardown.discard_spare(settings, own.name)
         raise
-    return Spare(own.name, key, own, settings.runtime, started, ticks)
+    return Spare(own.name, key, own, settings.runtime, started, ticks, shell)
+
+
+def _can_run(settings: Settings, spec: Spec) -> bool:
+    return settings.runtime != gvisor.RUNTIME and not spec.interfaces
+
+
+def _run(settings: Settings, own: Spec, pid: int, home: Path) -> dict[str, Any]:
+    sandbox.run_init(settings, own, own.name, pid)
+    return spawn.park_shell(settings, own, home, NICE).to_state()
 
 
 def unclaimed(settings: Settings) -> list[Spare]:
@@ -127,7 +142,7 @@ def _by_age(settings: Settings) -> Iterator[Spare]:
 def _read(found: dict[str, Any]) -> Spare:
     started = conmon.Started(found["conmon_pid"], found["start_time_ticks"], found["waiting_pid"])
     return Spare(found["container"], found["key"], Spec.from_state(found["spec"]), found["runtime"], started,
-                 found["waiting_start_ticks"])
+                 found["waiting_start_ticks"], found.get("waiting_shell"))
 
 
 def claim(settings: Settings, spec: Spec) -> Spare | None:
@@ -155,7 +170,7 @@ def begin(settings: Settings, spec: Spec, spare: Spare) -> sandbox.Sandbox:
     os.rename(rootfs.disk_path(settings, spare.name), rootfs.disk_path(settings, spec.name))
     for pid in (spare.started.pid, spare.started.conmon_pid):
         os.setpriority(os.PRIO_PROCESS, pid, 0)
-    return sandbox.begin(settings, spec, spare.name, spare.started)
+    return sandbox.begin(settings, spec, spare.name, spare.started, spare.waiting_shell)
 
 
 def discard(settings: Settings, spare: Spare) -> bool:

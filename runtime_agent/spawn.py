@@ -17,10 +17,11 @@ import struct
 import subprocess
 import termios
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runtime_agent import bundle, conmon, conmon_group, launcher, protocol, state
+from runtime_agent import bundle, conmon, conmon_group, launcher, proc, protocol, state
 from runtime_agent.errors import AgentError
 from runtime_agent.execute import Result, run
 from runtime_agent.launcher import Launcher
@@ -28,10 +29,14 @@ from runtime_agent.protocol import terminal_codec
 from runtime_agent.settings import Settings
 from runtime_agent.terminal import PARKED, Terminal, adopt, close
 
-__all__ = ["Result", "Terminal", "adopt", "close", "create_container", "hang_up", "notify_bridge", "open_terminal", "run",
-           "start_container"]
+__all__ = ["Result", "Terminal", "adopt", "close", "create_container", "hang_up", "notify_bridge", "open_terminal",
+           "park_shell", "run", "start_container"]
 
 SHELL = ["/bin/bash", "--rcfile", "/.bulkhead/etc/bashrc", "-i"]
+WAITING_SHELL = ["/.bulkhead/bin/sh", "-c", 'kill -STOP $$; cd "$PWD"; unset OLDPWD SHLVL; exec "$@"', "sh", *SHELL]
+"""Becomes SHELL when it is continued, in a home that a lab's set-up may have made anew, with nothing of its own left."""
+STOP_SECONDS = 5.0
+DEFAULT_SIZE = (24, 80)
 CONSOLE_SECONDS = 5.0
 
 
@@ -80,11 +85,44 @@ def open_terminal(settings: Settings, sandbox: Any, number: int, rows: int, cols
             terminal = Terminal.from_state(terminals[str(number)])
             if terminal.is_alive():
                 return terminal
-        process = bundle.process(spec, SHELL, spec.user, {}, True)
-        terminal = _spawn(conmon.as_made(settings, current), sandbox.container, spec.machine,
-                          Path(sandbox.dir) / "terminals" / str(number), process, terminal_codec.clamp_size(rows, cols))
+        size = terminal_codec.clamp_size(rows, cols)
+        terminal = _wake(current.pop("waiting_shell", None), size) or _spawn(
+            conmon.as_made(settings, current), sandbox.container, spec.machine, Path(sandbox.dir) / "terminals" / str(number),
+            bundle.process(spec, SHELL, spec.user, {}, True), size)
         terminals[str(number)] = terminal.to_state()
     notify_bridge(settings, terminal_id)
+    return terminal
+
+
+def park_shell(settings: Settings, spec: bundle.Spec, home: Path, nice: int) -> Terminal:
+    """A terminal of container ``spec.name`` whose shell is stopped before its first instruction, for ``open_terminal`` to
+    wake. Raises AgentError("start-failed"); the caller deletes."""
+    terminal = _spawn(settings, spec.name, spec.machine, home / "terminals" / "waiting",
+                      bundle.process(spec, WAITING_SHELL, spec.user, {}, True), DEFAULT_SIZE, nice)
+    deadline = time.monotonic() + STOP_SECONDS
+    while (fields := proc.stat_fields(terminal.pid)) and fields[0] != "T":
+        if time.monotonic() > deadline:
+            raise AgentError("start-failed", "the waiting shell did not stop")
+        time.sleep(0.002)
+    return terminal
+
+
+def _wake(entry: dict[str, Any] | None, size: tuple[int, int]) -> Terminal | None:
+    """The terminal of a waiting shell, running; None if there is none or it has ended meanwhile."""
+    if entry is None:
+        return None
+    terminal = replace(Terminal.from_state(entry), opened_at=time.time())
+    try:
+        master = adopt(terminal)
+        try:
+            _set_size(master, size)
+        finally:
+            os.close(master)
+        for pid in (terminal.conmon_pid, terminal.pid):  # conmon, which lives, has not reaped it: the pid is nobody else's
+            os.setpriority(os.PRIO_PROCESS, pid, 0)
+        os.kill(terminal.pid, signal.SIGCONT)
+    except (AgentError, ProcessLookupError):
+        return None
     return terminal
 
 
@@ -100,7 +138,7 @@ def hang_up(sandbox: Any, number: int) -> bool:
 
 
 def _spawn(settings: Settings, name: str, machine: str, directory: Path, process: dict[str, Any],
-           size: tuple[int, int]) -> Terminal:
+           size: tuple[int, int], nice: int = 0) -> Terminal:
     """Run ``process`` on a new PTY and park the master in its conmon."""
     directory.mkdir(parents=True, exist_ok=True)
     console = conmon.run_dir(settings) / f"{conmon.CONSOLE}{secrets.token_hex(6)}"
@@ -111,13 +149,14 @@ def _spawn(settings: Settings, name: str, machine: str, directory: Path, process
     specification = directory / "process.json"
     specification.write_text(json.dumps(process | {"terminal": True,
                                                    "consoleSize": {"height": rows, "width": cols}}))
-    with launcher.take(settings) as shell, socket.socket(socket.AF_UNIX) as listener:
+    ready = Launcher(conmon_group.procs(settings.cgroup)) if nice else launcher.take(settings)  # those are for clicks
+    with ready as shell, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(console))
         try:
             listener.listen(1)
             started = conmon.start(
                 settings, name, directory, ["--exec", "--exec-process-spec", str(specification),
-                                            "--runtime-opt", f"--console-socket={console}"], shell)
+                                            "--runtime-opt", f"--console-socket={console}"], shell, nice=nice)
             _park(listener, shell.ours, size)
             _set_oom_score(started.pid)
         except (AgentError, OSError) as error:
@@ -145,10 +184,14 @@ def _park(listener: socket.socket, ours: socket.socket, size: tuple[int, int]) -
     if not descriptors:
         raise AgentError("start-failed", "the runtime sent no PTY")
     try:
-        fcntl.ioctl(descriptors[0], termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        _set_size(descriptors[0], size)
         socket.send_fds(ours, [PARKED], descriptors)
     finally:
         os.close(descriptors[0])
+
+
+def _set_size(master: int, size: tuple[int, int]) -> None:
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
 
 def notify_bridge(settings: Settings, terminal_id: str) -> None:

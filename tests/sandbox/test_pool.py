@@ -28,7 +28,8 @@ from runtime_agent import (
 )
 from runtime_agent.addresses import Network
 from runtime_agent.capacity import Capacity
-from tests.instance import wait_until
+from runtime_agent.keyboard import Keyboard
+from tests.instance import PATIENCE, wait_until
 from tests.sandbox.conftest import specification
 
 pytestmark = pytest.mark.sandbox
@@ -67,8 +68,14 @@ def all_that_is_there(host):
                   + list(slots.leased(host).values()) + [str(path) for path in rootfs.VIEW.glob("*-*-*-*-*")])
 
 
-def kind(profile="standard"):
-    return replace(specification(profile), session_id=str(uuid.uuid4()))
+def kind(profile="standard", **fields):
+    return replace(specification(profile), session_id=str(uuid.uuid4()), **fields)
+
+
+def kind_on_a_network():
+    """Its spares are created and not started."""
+    lan = (Network("lan", ("box",), IPv4Network("10.20.0.0/24")),)
+    return kind(interfaces=addresses.interfaces_of(lan, "box"))
 
 
 def in_a_process_that_is_killed(step):
@@ -133,12 +140,16 @@ def test_the_x_ray_sees_the_layers_and_changes_of_one_that_was_a_spare(host, fil
     assert found["cgroups"] and found["processes"]
 
 
-def test_a_spare_waits_before_its_first_instruction_and_at_a_low_priority(host, filled):
-    filled.want(kind())
+@pytest.mark.parametrize("wanted, is_started", [(kind(), True), (kind_on_a_network(), False)])
+def test_a_spare_waits_with_nothing_but_init_and_at_a_low_priority(host, filled, wanted, is_started):
+    filled.want(wanted)
     settle(filled)
     spare = spares.unclaimed(host)[0]
-    assert proc.arguments(spare.started.pid)[0] != "/.bulkhead/bin/init"
+    assert (proc.arguments(spare.started.pid)[0] == "/.bulkhead/bin/init") is is_started
     assert os.getpriority(os.PRIO_PROCESS, spare.started.pid) == spares.NICE
+    pids = cgroup.of_container(host.cgroup, spare.name).pids()
+    assert len(pids) == 1 + is_started
+    assert {proc.stat_fields(pid)[0] for pid in pids - {spare.started.pid}} <= {"T"}
 
 
 def test_without_a_spare_a_start_is_cold(host, filled):
@@ -207,13 +218,14 @@ def test_a_full_host_keeps_no_spares(host):
     assert filled.count() == 0
 
 
-@pytest.mark.parametrize("module, name, calls", [
-    (spares, "begin", 0), (slots, "hand_over", 0), (rootfs, "disk_path", 1), (os, "setpriority", 0),
-    (spawn, "start_container", 0), (sandbox, "_wait_for_init", 0), (state, "save", 0)])
-def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(host, filled, monkeypatch, module, name,
+@pytest.mark.parametrize("make, module, name, calls", [
+    (kind, spares, "begin", 0), (kind, slots, "hand_over", 0), (kind, rootfs, "disk_path", 1), (kind, os, "setpriority", 0),
+    (kind, state, "save", 0), (kind_on_a_network, spawn, "start_container", 0),
+    (kind_on_a_network, sandbox, "_wait_for_init", 0), (kind_on_a_network, state, "save", 0)])
+def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(host, filled, monkeypatch, make, module, name,
                                                                                calls):
     """disk_path is asked once before the claim."""
-    wanted, seen = kind(), []
+    wanted, seen = make(), []
     filled.want(wanted)
     settle(filled)
     original = getattr(module, name)
@@ -235,7 +247,8 @@ def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(ho
 
 
 @pytest.mark.parametrize("module, name", [
-    (sandbox.rootfs, "make_disk"), (sandbox.rootfs, "mount"), (spawn, "create_container"), (state, "save")])
+    (sandbox.rootfs, "make_disk"), (sandbox.rootfs, "mount"), (spawn, "create_container"), (spawn, "start_container"),
+    (spawn, "park_shell"), (spawn, "_set_oom_score"), (state, "save")])
 def test_a_kill_while_a_spare_is_made_leaves_nothing_after_the_next_look(host, filled, monkeypatch, module, name):
     def step():
         monkeypatch.setattr(module, name, die)
@@ -275,3 +288,85 @@ def test_a_conmon_has_ten_times_the_weight_of_a_sandbox(host, make):
                for group in (cgroup.Group(f"{host.cgroup}/conmon"), sandbox.group(host, box.session_id, box.machine))
                for name in conmon_group.WEIGHT if group.file("cpu", name).exists()]
     assert weights[0] == 10 * weights[1]
+
+
+# --- the shell that waits ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def claimed(host, filled):
+    """``claimed(spec)``: the sandbox of a session that got a spare."""
+    def claim(wanted):
+        filled.want(wanted)
+        settle(filled)
+        box = filled.create(host, wanted)
+        assert box.container != wanted.name
+        return box
+    return claim
+
+
+def typed(box, host, line, number=0):
+    """What is on the screen of terminal ``number`` after ``line``."""
+    keys = Keyboard(spawn.adopt(spawn.open_terminal(host, box, number, 33, 101)))
+    try:
+        assert keys.wait_ready(0, 20 * PATIENCE)
+        keys.type_line(line, 20 * PATIENCE)
+        return keys.screen.decode()
+    finally:
+        os.close(keys.master)
+
+
+@pytest.mark.parametrize("profile, user", [("standard", "student"), ("nested", "root")])
+def test_the_shell_that_waited_is_like_any_other(host, filled, claimed, shell, profile, user):
+    seen = 'env | sort; pwd; ulimit -a; tty; stty size; ps -eo pid,ppid,pgid,sid,tpgid,tty,stat,ni,args | grep -v " ps "; umask; ' \
+           'cat /proc/self/status | grep -E "^(Cap|Sig|Groups|NoNew|Seccomp:)"; cat /proc/self/oom_score_adj'
+    found = {}
+    for name, box in (("waited", claimed(kind(profile, user=user))), ("cold", sandbox.create(host, kind(profile, user=user)))):
+        typed(box, host, f"{{ {seen}; }} >/tmp/seen 2>&1")
+        found[name] = shell(box, "cat /tmp/seen").output.replace("pts/1", "pts/0")
+    assert found["waited"] == found["cold"]
+    assert "33 101" in found["waited"]
+
+
+def test_the_shell_that_waited_finds_what_the_set_up_has_done(host, claimed, shell):
+    box = claimed(kind())
+    assert shell(box, "rm -rf /root && mkdir -m 700 /root && echo MARK=here >/root/.lab_profile").status == 0
+    screen = typed(box, host, "touch it; echo $MARK-$PWD")
+    assert "here-/root" in screen, screen
+    assert shell(box, "ls /root").output == "it\n"
+
+
+def test_one_shell_waits_and_the_next_terminal_gets_its_own(host, claimed):
+    box = claimed(kind())
+    waiting = box.state["waiting_shell"]["pid"]
+    third, first = (spawn.open_terminal(host, box, number, 24, 80) for number in (3, 0))
+    assert third.pid == waiting and first.pid != waiting
+    assert spawn.open_terminal(host, box, 3, 24, 80) == third
+    assert os.getpriority(os.PRIO_PROCESS, third.pid) == os.getpriority(os.PRIO_PROCESS, third.conmon_pid) == 0
+
+
+@pytest.mark.parametrize("victim", ["pid", "conmon_pid"])
+def test_a_shell_that_died_while_it_waited_is_replaced(host, claimed, shell, victim):
+    box = claimed(kind())
+    waiting = box.state["waiting_shell"]
+    os.kill(waiting[victim], signal.SIGKILL)
+    wait_until(lambda: not proc.is_alive(waiting["conmon_pid"], waiting["conmon_start_ticks"]), what="its conmon's end")
+    assert "42" in typed(box, host, "echo $((6 * 7))")
+
+
+def test_a_set_up_that_lets_the_shell_run_too_early_costs_nothing(host, claimed, shell):
+    box = claimed(kind())
+    shell(box, "kill -CONT -1")
+    assert "42" in typed(box, host, "echo $((6 * 7))")
+
+
+def test_an_agent_killed_while_it_wakes_the_shell_opens_the_terminal_again(host, claimed, monkeypatch):
+    box = claimed(kind())
+
+    def step():
+        monkeypatch.setattr(state, "save", die)
+        monkeypatch.setattr(spawn, "notify_bridge", die)
+        spawn.open_terminal(host, box, 0, 24, 80)
+
+    in_a_process_that_is_killed(step)
+    assert "42" in typed(box, host, "echo $((6 * 7))")
