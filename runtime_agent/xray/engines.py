@@ -42,7 +42,8 @@ def _container(first: dict[str, Any], by_pid: dict[int, dict[str, Any]]) -> dict
     starter = by_pid.get(first["ppid"], {}).get("program", "")
     if not kind:
         kind = STARTERS.get(starter, "oci" if _own_group(first) and "mnt" in first["apart"] else "container")
-        name = _own_group(first) or first["hostname"] or str(first["pid"])
+        group = "" if kind == "nspawn" else _own_group(first)  # nspawn calls every one "payload"
+        name = group or first["hostname"] or str(first["pid"])
     return {"kind": kind, "name": name, "pid": first["pid"], "members": [], "level": first["depth"] - 1,
             "apart": list(first["apart"]), "rootfs": first["rootfs"]}
 
