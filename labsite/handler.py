@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -36,9 +37,13 @@ class OneHopHandler(ASGIHandler):
         try:
             async with ThreadSensitiveContext(executor=thread):
                 await super().__call__(scope, receive, send)
-        finally:
-            if len(self.idle) < MOST_IDLE:
-                self.idle.append(thread)
-            else:
-                thread.submit(connections.close_all)
-                thread.shutdown(wait=False)
+        finally:  # a reader who has gone leaves their view at work, and the thread must not be another's before it is done
+            loop = asyncio.get_running_loop()
+            thread.submit(int).add_done_callback(lambda _: loop.call_soon_threadsafe(self._take_back, thread))
+
+    def _take_back(self, thread: ThreadPoolExecutor) -> None:
+        if len(self.idle) < MOST_IDLE:
+            self.idle.append(thread)
+        else:
+            thread.submit(connections.close_all)
+            thread.shutdown(wait=False)

@@ -9,6 +9,7 @@ from django.db import connection, connections
 from django.http import HttpResponse
 
 from labsite import handler
+from tests.instance import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,14 +30,21 @@ class Site(handler.OneHopHandler):
             thread.shutdown()
 
 
-async def ask(site, path="/") -> list[dict]:
+async def until(is_so) -> None:
+    async with asyncio.timeout(20 * PATIENCE):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def ask(site, path="/", leaves_after=None) -> list[dict]:
     scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode(),
              "query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1")]}
     asked, sent = asyncio.Event(), []
 
     async def receive():
         if asked.is_set():
-            await asyncio.Event().wait()
+            await (leaves_after or asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
         asked.set()
         return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -57,7 +65,9 @@ def test_one_after_the_other_shares_a_thread_and_its_open_connection(monkeypatch
 
     async def twice():
         with Site(view) as site:
-            return [(await ask(site))[0]["status"] for _ in range(2)]
+            first = await ask(site)
+            await until(lambda: site.idle)
+            return [first[0]["status"], (await ask(site))[0]["status"]]
     assert asyncio.run(twice()) == [200, 200]
     assert seen[0] == seen[1]
     assert seen[0][0] != threading.get_ident()
@@ -75,6 +85,8 @@ def test_at_the_same_time_each_has_a_thread_and_few_are_kept(monkeypatch):
     async def together():
         with Site(view) as site:
             await asyncio.gather(*[ask(site) for _ in range(5)])
+            await until(lambda: len(site.idle) == 2)
+            await asyncio.sleep(0.1)
             return len(site.idle)
     assert asyncio.run(together()) == 2
     assert len(seen) == 5
@@ -88,5 +100,30 @@ def test_a_thread_comes_back_from_an_accident():
         with Site(view) as site:
             with pytest.raises(ValueError, match="an accident"):
                 await ask(site)
-            return len(site.idle)
-    assert asyncio.run(unlucky()) == 1
+            await until(lambda: site.idle)
+    asyncio.run(unlucky())
+
+
+def test_a_thread_is_nobody_elses_while_the_view_of_a_reader_who_has_gone_works_on():
+    begun, may_end, seen = threading.Event(), threading.Event(), []
+
+    def view(request):
+        seen.append(threading.get_ident())
+        if len(seen) == 1:
+            begun.set()
+            may_end.wait(20)
+        return HttpResponse("yes")
+
+    async def impatient():
+        with Site(view) as site:
+            leaves = asyncio.Event()
+            first = asyncio.create_task(ask(site, leaves_after=leaves))
+            await until(begun.is_set)
+            leaves.set()
+            await first
+            second = await asyncio.wait_for(ask(site), 10 * PATIENCE)
+            may_end.set()
+            await until(lambda: len(site.idle) == 2)
+            return second[0]["status"]
+    assert asyncio.run(impatient()) == 200
+    assert seen[0] != seen[1]
