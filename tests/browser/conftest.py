@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -181,9 +181,12 @@ def type_line(page: Page, line: str) -> None:
 
 
 def wait_for_text(page: Page, text: str, seconds: float = 20) -> None:
-    page.wait_for_function(
-        "text => (document.querySelector('.term:not([hidden]) .xterm-rows')?.innerText ?? '').includes(text)",
-        arg=text, timeout=seconds * 1000)
+    try:
+        page.wait_for_function(
+            "text => (document.querySelector('.term:not([hidden]) .xterm-rows')?.innerText ?? '').includes(text)",
+            arg=text, timeout=seconds * 1000)
+    except TimeoutError:
+        raise AssertionError(f"{text!r} is not in {screen(page)!r}") from None
 
 
 def violations(page: Page, site: Instance | None = None) -> list[str]:
