@@ -214,7 +214,8 @@ async def test_a_line_that_was_cut_for_a_moment_loses_nothing_of_a_flood(stage):
     alice.acks = True
     await alice.greet()
     await alice.shows(printed(FLOOD))
-    assert alice.of(Frame.SKIPPED) == [] and stage.channel().lingering is None
+    assert alice.of(Frame.SKIPPED) == []
+    await until(lambda: stage.channel().lingering is None)
 
 
 async def test_whoever_takes_over_from_one_that_left_is_the_one_waited_for(stage):
