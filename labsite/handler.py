@@ -37,7 +37,7 @@ class OneHopHandler(ASGIHandler):
         try:
             async with ThreadSensitiveContext(executor=thread):
                 await super().__call__(scope, receive, send)
-        finally:  # a reader who has gone leaves their view at work, and the thread must not be another's before it is done
+        finally:  # Daphne ends a request 10 s after its reader has gone; the view works on, and so has the thread
             loop = asyncio.get_running_loop()
             thread.submit(int).add_done_callback(lambda _: loop.call_soon_threadsafe(self._take_back, thread))
 

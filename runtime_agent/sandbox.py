@@ -169,6 +169,8 @@ def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started,
     rootfs.add_hosts(name, spec.hosts)
     network.connect(spec.session_id, spec.interfaces, started.pid)
     ticks = proc.start_ticks(started.pid) if waiting_shell else run_init(settings, spec, name, started.pid)
+    if ticks is None:
+        raise AgentError("start-failed", "the sandbox's first process has ended")
     state.save(home, {
         "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
         "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,

@@ -205,6 +205,23 @@ def test_a_spare_that_does_not_start_costs_the_student_nothing(host, filled, mon
     assert box.container == wanted.name and box.is_alive()
 
 
+def test_a_spare_whose_init_ends_while_it_is_claimed_costs_the_student_nothing(host, filled, monkeypatch):
+    wanted, plug_in = kind(), sandbox.network.connect
+    filled.want(wanted)
+    settle(filled)
+
+    def too_late(session_id, interfaces, pid):
+        if not victims:
+            victims.append(pid)
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: proc.start_ticks(pid) is None, 20, "its end")
+        plug_in(session_id, interfaces, pid)
+    victims = []
+    monkeypatch.setattr(sandbox.network, "connect", too_late)
+    box = filled.create(host, wanted)
+    assert victims and box.container == wanted.name and box.is_alive()
+
+
 def test_a_full_host_keeps_no_spares(host):
     filled = a_pool(host, limit=2)
     filled.want(kind())
