@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import pty
 import subprocess
@@ -172,11 +173,15 @@ class Stage:
 
 
 class Page:
-    """A viewer as the page is one: drops what it has, asks for what it lacks, greets when told to."""
+    """A viewer as the page is one: drops what it has, asks for what it lacks, greets when told to.
+
+    ``acks_to`` is the byte past which it acknowledges no more.
+    """
 
     def __init__(self, stage: Stage, viewer: int, *, resume: int = terminal_codec.FROM_RING_START, read_only: bool = False,
-                 acks: bool = True, terminal_id: str = TERMINAL):
-        self.stage, self.viewer, self.terminal_id, self.read_only, self.acks = stage, viewer, terminal_id, read_only, acks
+                 acks_to: float = math.inf, terminal_id: str = TERMINAL):
+        self.stage, self.viewer, self.terminal_id = stage, viewer, terminal_id
+        self.read_only, self.acks_to = read_only, acks_to
         self.at = None if resume == terminal_codec.FROM_RING_START else resume
         self.seen, self.frames, self.gaps, self.sent = bytearray(), [], 0, 0
         self.has_greeted = self.is_subscribed = False
@@ -218,7 +223,7 @@ class Page:
         elif start + len(body) > self.at:
             self.seen += body[self.at - start:]
             self.at = start + len(body)
-            if self.acks:
+            if self.at <= self.acks_to:
                 await self.put(Frame.ACK, self.at)
 
     async def put(self, kind: Frame, *fields: int, data: bytes = b"") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import math
 import os
 import shutil
 import socket
@@ -124,7 +125,7 @@ async def test_a_program_that_reads_nothing_does_not_fill_the_bridge(stage):
 
 
 async def test_typing_does_not_wait_behind_output(stage):
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     line.seq(FLOOD)
     await held(stage)
@@ -139,14 +140,14 @@ async def test_typing_does_not_wait_behind_output(stage):
 
 
 async def test_a_slow_page_holds_the_program_and_lets_it_go(stage):
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     program = line.seq(FLOOD)
     await held(stage)
     await until(lambda: alice.at == stage.channel().ring.head)
     assert WINDOW_BYTES <= alice.at < WINDOW_BYTES + channel_module.READS_PER_TURN * 4096
     assert program.poll() is None
-    alice.acks = True
+    alice.acks_to = math.inf
     await alice.put(Frame.ACK, alice.at)
     await alice.shows(printed(FLOOD))
     assert alice.gaps == 0
@@ -161,7 +162,7 @@ async def test_without_a_viewer_a_program_runs_freely(stage):
 
 async def test_a_stalled_reader_harms_nobody(stage):
     line, alice = stage.line(), await stage.page(1)
-    ines = await stage.page(2, read_only=True, acks=False)
+    ines = await stage.page(2, read_only=True, acks_to=0)
     await alice.welcome()
     await ines.welcome()
     line.seq(FLOOD)
@@ -181,7 +182,7 @@ async def test_a_reader_neither_types_nor_resizes(stage):
 
 
 async def test_whoever_types_last_is_waited_for(stage):
-    line, slow, quick = stage.line(), await stage.page(1, acks=False), await stage.page(2)
+    line, slow, quick = stage.line(), await stage.page(1, acks_to=0), await stage.page(2)
     await quick.welcome()
     await slow.welcome()
     line.seq(FLOOD)
@@ -192,7 +193,7 @@ async def test_whoever_types_last_is_waited_for(stage):
 
 async def test_a_viewer_that_says_goodbye_is_waited_for_a_while_and_no_longer(stage, monkeypatch):
     monkeypatch.setattr(channel_module, "LINGER_SECONDS", 0.3)
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     program = line.seq(FLOOD)
     await held(stage)
@@ -204,14 +205,13 @@ async def test_a_viewer_that_says_goodbye_is_waited_for_a_while_and_no_longer(st
 
 
 async def test_a_line_that_was_cut_for_a_moment_loses_nothing_of_a_flood(stage):
-    line, alice = stage.line(), await stage.page()
+    line, alice = stage.line(), await stage.page(acks_to=WINDOW_BYTES)
     await alice.welcome()
     line.seq(FLOOD)
     await until(lambda: len(alice.seen) > WINDOW_BYTES)
     await alice.put(Frame.BYE)
-    alice.acks = False
     await held(stage)
-    alice.acks = True
+    alice.acks_to = math.inf
     await alice.greet()
     await alice.shows(printed(FLOOD))
     assert alice.of(Frame.SKIPPED) == []
@@ -264,7 +264,7 @@ async def test_a_viewer_whose_site_was_killed_is_not_waited_for(stage, monkeypat
     monkeypatch.setattr(bridge_module, "HELD_SECONDS", 0.1)
     await stage.stop_bridge()
     await stage.start_bridge()
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     program = line.seq(FLOOD)
     await held(stage)
@@ -363,7 +363,7 @@ async def test_a_new_bridge_goes_on_where_the_last_one_was(stage):
 
 
 async def test_a_new_bridge_lets_viewers_greet_before_it_reads(stage):
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     program = line.seq(FLOOD)
     await held(stage)
@@ -373,7 +373,7 @@ async def test_a_new_bridge_lets_viewers_greet_before_it_reads(stage):
     await asyncio.sleep(0.3)
     head = alice.at
     assert stage.channel().ring.head == head
-    alice.acks = True
+    alice.acks_to = math.inf
     assert (await alice.welcome())[:2] == (head, head)
     await alice.shows(printed(FLOOD))
     assert program.wait(5) == 0
@@ -401,7 +401,7 @@ async def test_the_end_comes_behind_the_last_byte(stage):
 
 
 async def test_the_end_is_told_even_if_the_viewer_was_held_for(stage):
-    line, alice = stage.line(), await stage.page(acks=False)
+    line, alice = stage.line(), await stage.page(acks_to=0)
     await alice.welcome()
     line.seq(FLOOD)
     await held(stage)
