@@ -91,7 +91,7 @@ class Machine:
 
     def _installation(self, tree: Path) -> None:
         state = tree / "var/lib/bulkhead"
-        for name in ("venv", "tools", "build", "agent/images/base", "agent/guest"):
+        for name in ("venv", "tools", "build", "agent/images/base"):
             (state / name).mkdir(parents=True)
             run("cp", "-a", f"{self.installation / name}/.", state / name)
         stamps = ("import sys; sys.path.insert(0, '/srv/bulkhead')\n"
