@@ -1,7 +1,7 @@
 """`./lab bench faults [--rounds N] [--json FILE] [--only NAME]`: break a site with three hosts, again and again, and count.
 
 Each round starts sessions, breaks one thing, mends it, and waits until the site's rows and the hosts' sandboxes agree.
-A session is lost when it was ready before, its fault does not end sandboxes, and it is not the same living sandbox
+A session is lost when it was ready before, its host had power all the time, and it is not the same living sandbox
 afterwards; it is doubled when two hosts carry it in the end. One of either, or a round that never agrees, and the exit
 status is 1. The last line is JSON.
 """
@@ -20,10 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+import redis  # noqa: E402
 
 from runtime_agent import fleet as words  # noqa: E402
 from runtime_agent import protocol  # noqa: E402
@@ -33,6 +36,7 @@ from tests.instance import wait_until  # noqa: E402
 
 SESSIONS = 6
 AGREE_SECONDS = 120
+LOST_SECONDS = 8
 
 
 @dataclass
@@ -49,13 +53,12 @@ class Round:
 
 
 class Breaker:
-    """The faults, one method each; a method breaks, mends, and returns when it is mended."""
-
-    ends_sandboxes = ("power cut",)
+    """The faults, one method each; a method breaks, mends, and returns when it is mended: the host whose sandboxes it
+    ended, if it did."""
 
     def __init__(self, fleet: rig.Fleet):
         self.fleet, self.site = fleet, fleet.site
-        self.faults: dict[str, Callable[[], None]] = {
+        self.faults: dict[str, Callable[[], str | None]] = {
             "line cut 3 s": lambda: self.cut(3), "line cut until silent": lambda: self.cut(None),
             "line flaps": self.flap, "agent killed": self.kill_agent, "all agents killed": self.kill_all_agents,
             "agents killed 20 times": self.kill_agents_often, "web worker killed": self.kill_worker, "web server killed": self.kill_web,
@@ -145,25 +148,43 @@ class Breaker:
             bus.flushall()
 
     def lose_creates(self) -> None:
-        with self.site.bus() as bus:
-            for _ in range(3):
-                self.fleet.start(f"lost-{secrets.token_hex(4)}")
-                bus.delete(words.queue_of([]))
+        lost = self.steal(words.queue_of([]), 3, LOST_SECONDS, self.start_three)
+        if len(lost) < 3:
+            raise RuntimeError(f"only {len(lost)} creates were lost")
 
     def lose_events(self) -> None:
-        with self.site.bus() as bus:
-            for _ in range(20):
-                bus.delete(protocol.QUEUE_WEB)
-                time.sleep(0.05)
+        """Three sandboxes become ready meanwhile."""
+        lost = self.steal(protocol.QUEUE_WEB, 60, LOST_SECONDS, self.start_three)
+        events = sum(protocol.TASK_RECORD_EVENT.encode() in message for message in lost)
+        if events < 3 or len(lost) == 60:
+            raise RuntimeError(f"{len(lost)} messages were lost, {events} of them events")
 
-    def power_cut(self) -> None:
+    def start_three(self) -> None:
+        for _ in range(3):
+            self.fleet.start(f"lost-{secrets.token_hex(4)}")
+
+    def steal(self, queue: str, most: int, seconds: float, meanwhile: Callable[[], None]) -> list[bytes]:
+        """Take what comes into a queue for so long, ``most`` messages at most, before any worker can: Redis serves
+        first who has waited longest, and workers begin to wait anew each second."""
+        def take() -> bytes | None:
+            with redis.Redis.from_url(self.site.environment["BULKHEAD_REDIS_URL"]) as bus:
+                found = bus.brpop([queue], timeout=seconds + 2)
+            return found and found[1]
+        with ThreadPoolExecutor(most + 1) as thieves:
+            waiting = [thieves.submit(take) for _ in range(most)]
+            time.sleep(2)  # until every worker stands behind them
+            meanwhile()
+            return [message for each in waiting if (message := each.result())]
+
+    def power_cut(self) -> str:
         host = self.fleet.hosts[self.some_host()]
         host.power_off()
         self.fleet.network.mend(host.name)
         host.start("control")
+        return host.name
 
 
-def one_round(fleet: rig.Fleet, fault: str, do: Callable[[], None], ends_sandboxes: bool) -> Round:
+def one_round(fleet: rig.Fleet, fault: str, do: Callable[[], str | None]) -> Round:
     """Half of the sessions are ready when the fault comes, the other half are being started under it."""
     ready = [fleet.start(f"r-{secrets.token_hex(4)}") for _ in range(SESSIONS // 2)]
     for session_id in ready:
@@ -171,14 +192,15 @@ def one_round(fleet: rig.Fleet, fault: str, do: Callable[[], None], ends_sandbox
     before = pids(fleet)
     for _ in range(SESSIONS - len(ready)):
         fleet.start(f"s-{secrets.token_hex(4)}")
-    do()
+    dead = do()
     began, error = time.monotonic(), ""
     try:
         wait_until(lambda: agree(fleet), AGREE_SECONDS, "rows and sandboxes to agree")
     except TimeoutError as late:
         error = f"{late}: {disagreement(fleet)}"
     seconds, after = time.monotonic() - began, pids(fleet)
-    lost = [session_id for session_id in ready if after.get(session_id) != before.get(session_id)]
+    lost = [session_id for session_id in ready
+            if after.get(session_id) != before[session_id] and dead not in before[session_id]]
     doubled = [session_id for session_id, where in after.items() if len(where) > 1]
     alive = len(after)
     try:
@@ -186,7 +208,7 @@ def one_round(fleet: rig.Fleet, fault: str, do: Callable[[], None], ends_sandbox
     except TimeoutError as late:
         error += f"{late}: {disagreement(fleet)}"
         print(fleet.logs(), file=sys.stderr)
-    return Round(fault, SESSIONS, alive, 0 if ends_sandboxes else len(lost), len(doubled), seconds, error)
+    return Round(fault, SESSIONS, alive, len(lost), len(doubled), seconds, error)
 
 
 def pids(fleet: rig.Fleet) -> dict[str, dict[str, int]]:
@@ -246,7 +268,7 @@ def main() -> int:
         for number in range(chosen.rounds):
             for fault, do in breaker.faults.items():
                 if not chosen.only or chosen.only in fault:
-                    rounds.append(one_round(fleet, fault, do, fault in breaker.ends_sandboxes))
+                    rounds.append(one_round(fleet, fault, do))
                     one = rounds[-1]
                     print(f"round {number + 1} {fault}: {one.seconds:.1f} s, lost {one.lost}, doubled {one.doubled} {one.error}",
                           flush=True)
