@@ -10,13 +10,15 @@ import functools
 import json
 import secrets
 import time
+from datetime import timedelta
 from typing import Any
 
 import redis
 from django.conf import settings
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from labs.models import LabSession
+from labs.models import LabSession, WorkerHost
 from labsite.celery import app
 from runtime_agent import fleet, protocol
 
@@ -99,6 +101,18 @@ def living_hosts() -> dict[str, dict[str, Any]]:
             return read_living(bus)
     except redis.RedisError:
         return {}
+
+
+def expected_hosts() -> dict[str, dict[str, Any]]:
+    """The living hosts, for whoever asks something of one. Where Redis knows none, those that were heard a moment ago: it
+    was emptied, or the agent is just being restarted, and they are back in seconds. What is asked of them waits in a queue."""
+    if living := living_hosts():
+        return living
+    with contextlib.suppress(redis.RedisError), connect() as bus:
+        bus.ping()
+        since = timezone.now() - timedelta(seconds=settings.HOST_SILENT_SECONDS)
+        return {host.name: host.line for host in WorkerHost.objects.filter(is_silent=False, seen_at__gt=since)}
+    return {}
 
 
 def read_living(bus: redis.Redis) -> dict[str, dict[str, Any]]:

@@ -34,7 +34,7 @@ def why_not(session: LabSession | None, step: str) -> str:
 
 def rewind(session_id: Any, step: str) -> LabSession:
     """Raises Refused "wrong-state", "no-point" or "no-worker"."""
-    hosts = agent_client.living_hosts()
+    hosts = agent_client.expected_hosts()
 
     def change(session: LabSession) -> None:
         if not can_start_over(session, step):

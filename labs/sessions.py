@@ -38,7 +38,7 @@ def start(user: Any, lesson: Lesson) -> LabSession:
     """Return the user's active session of this lesson, or begin one. Two clicks get the same one."""
     if not lesson.lab:
         raise Refused("no-lab")
-    hosts = agent_client.living_hosts()
+    hosts = agent_client.expected_hosts()
     try:
         with transaction.atomic():
             lock_user(user)
@@ -99,7 +99,7 @@ def throw_away(session_id: Any) -> LabSession:
 
 def restart(session_id: Any) -> LabSession:
     """Throw the disk away and begin anew, under the same id and a higher generation."""
-    hosts = agent_client.living_hosts()
+    hosts = agent_client.expected_hosts()
 
     def change(session: LabSession) -> None:
         if why_not(hosts, session.lab):
@@ -111,7 +111,7 @@ def restart(session_id: Any) -> LabSession:
 
 def resume(session_id: Any) -> LabSession:
     """Go on with the kept disk, on the host that has it."""
-    hosts = agent_client.living_hosts()
+    hosts = agent_client.expected_hosts()
 
     def change(session: LabSession) -> None:
         if not can_resume(session):

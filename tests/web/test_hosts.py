@@ -98,6 +98,29 @@ def test_a_silent_host_and_its_return_are_told_to_its_sessions_once(ready, told)
     assert [notice["unreachable"] for _, notice in told] == [True, False]
 
 
+@pytest.mark.parametrize(("heard_seconds", "is_silent", "state"), [(14, False, "queued"), (16, False, "failed"), (1, True, "failed")])
+def test_a_start_just_after_redis_was_emptied_waits_for_the_hosts_that_were_heard(
+        redis_server, alice, lesson, hosts, asked, heard_seconds, is_silent, state):
+    hosts.clear()
+    WorkerHost.objects.create(name="h1", line=LINE, is_silent=is_silent, seen_at=timezone.now() - timedelta(seconds=heard_seconds))
+    session = sessions.start(alice, lesson)
+    assert session.state == state
+    assert [task for task, _, _ in asked] == ([protocol.TASK_CREATE] if state == "queued" else [])
+
+
+def test_a_session_is_resumed_just_after_redis_was_emptied(redis_server, ready, hosts, asked):
+    WorkerHost.objects.create(name="h1", line=LINE, is_silent=False, seen_at=timezone.now())
+    LabSession.objects.filter(pk=ready.pk).update(state="ended", kept_until=timezone.now() + timedelta(days=1))
+    hosts.clear()
+    assert sessions.resume(ready.pk).state == "queued"
+
+
+def test_a_start_while_redis_is_away_is_refused_though_hosts_were_heard(alice, lesson, hosts, asked):
+    hosts.clear()
+    WorkerHost.objects.create(name="h1", line=LINE, is_silent=False, seen_at=timezone.now())
+    assert sessions.start(alice, lesson).reason == "no-worker"
+
+
 def test_the_page_of_a_session_on_a_silent_host_says_so(ready, as_alice, as_bob, told, client, bob, alice):
     WorkerHost.objects.create(name="h1", is_silent=True)
     client.force_login(alice)
