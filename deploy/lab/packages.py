@@ -15,6 +15,7 @@ WORKER = ["crun", "conmon", "catatonit", "busybox-static", "mmdebstrap", "e2fspr
           "procps", "debian-archive-keyring"]
 TESTS = ["systemd", "postgresql", "caddy", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci", "qemu-system-x86"]
 BOOT = ["user-mode-linux"]
+COMPOSE = ["slirp4netns"]
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 

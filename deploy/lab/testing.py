@@ -19,7 +19,7 @@ from deploy.lab.places import Places, SetupError, find, is_root
 from deploy.lab.up import check_and_prepare
 
 UNUSED_PORT = 0
-BY_HAND = ("systemd",)
+BY_HAND = ("systemd", "compose")
 """Stages that run only when they are named: they take longer than all others have."""
 STAGE_SECONDS = 1800.0
 """After that a stage hangs. A single test has a limit of its own (pyproject.toml), which says where it hangs."""
@@ -84,13 +84,20 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
         Stage("cgroup2", lambda: python(places, "-m", "tests.rig", *rest), needs_root=True),
         Stage("labs", lambda: check(places, [], STAGE_SECONDS), needs_root=True),
         Stage("browser", pytest("tests/browser"), needs_root=True),
-        Stage("systemd", lambda: boot(places, rest), needs_root=True)]
+        Stage("systemd", lambda: boot(places, rest), needs_root=True),
+        Stage("compose", lambda: on_docker(places, rest), needs_root=True)]
 
 
 def boot(places: Places, rest: list[str]) -> tuple[int, str]:
     """The units on a machine of their own, which boots twice."""
     packages.install(packages.BOOT)
     return python(places, "-m", "pytest", "tests/boot", "-p", "no:django", "--timeout=0", *rest)
+
+
+def on_docker(places: Places, rest: list[str]) -> tuple[int, str]:
+    """docker-compose.yml on a dockerd of its own."""
+    packages.install(packages.COMPOSE)
+    return python(places, "-m", "pytest", "tests/compose", "-p", "no:django", "--timeout=0", *rest)
 
 
 def on_postgres(places: Places, arguments: list[str]) -> tuple[int, str]:
