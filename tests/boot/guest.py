@@ -22,6 +22,7 @@ SITE = "http://127.0.0.1:8000"
 LESSON = f"{SITE}/learn/virtualization-and-containers/containers/a-container-is-a-process/"
 UNITS = ("redis", "web", "worker", "bridge", "tunnel", "control")
 AGENT = ("control", "bridge", "tunnel")
+STATE = Path("/var/lib/bulkhead")
 KEPT = Path("/root/session")
 SANDBOX_IDS = 0x70000000
 """The first user id of any sandbox (docs/sandbox.md, "Users")."""
@@ -81,7 +82,7 @@ def sandbox_processes() -> set[int]:
 
 
 def install() -> None:
-    Path("/var/lib/bulkhead/settings.env").write_text("BULKHEAD_WARM=0\n")  # what runs is the student's, and no spare
+    (STATE / "settings.env").write_text("BULKHEAD_WARM=0\n")  # what runs is the student's, and no spare
     began = time.monotonic()
     printed = out("/srv/bulkhead/lab", "install")
     link = re.search(r"(http://\S+/accounts/one-time/\S+)", printed)
@@ -135,11 +136,21 @@ def again() -> None:
     with contextlib.suppress(TimeoutError):
         wait(lambda: state()["state"] != "ready", 60, "word of the sandbox")
     say("sandbox", f"{state()['state']} {state().get('reason', '')}".strip())
+    (STATE / "settings.env").unlink()
     say("upgraded", "Bulkhead is at" in out("/srv/bulkhead/lab", "install"))
     say("after-upgrade", states())
+    urllib.request.urlopen(LESSON, timeout=120).read()  # whose lab may be started next
+    say("spares", bool(wait(sandbox_processes, 240, "spares")))
+    uninstall()
+
+
+def uninstall() -> None:
     say("uninstalled", "The units are gone" in out("/srv/bulkhead/lab", "uninstall"))
     say("units", len(list(Path("/etc/systemd/system").glob("bulkhead*"))))
-    say("data", Path("/var/lib/bulkhead/web/db.sqlite3").exists())
+    say("processes-left", len(sandbox_processes()))
+    say("data", (STATE / "web/db.sqlite3").exists())
+    say("uninstalled-again", "Everything of Bulkhead's is gone" in out("/srv/bulkhead/lab", "uninstall", "--data"))
+    say("data-left", STATE.exists() or "bulkhead" in Path("/etc/passwd").read_text())
 
 
 def main() -> None:

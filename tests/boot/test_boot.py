@@ -67,5 +67,10 @@ def test_a_second_install_is_an_upgrade(second):
     assert (second["upgraded"], second["after-upgrade"]) == ("True", UNITS)
 
 
-def test_uninstall_takes_the_units_and_leaves_the_work(second):
-    assert (second["uninstalled"], second["units"], second["data"]) == ("True", "0", "True")
+def test_uninstall_takes_the_units_and_the_spares_and_leaves_the_work(second):
+    assert second["spares"] == "True"
+    assert (second["uninstalled"], second["units"], second["processes-left"], second["data"]) == ("True", "0", "0", "True")
+
+
+def test_uninstall_with_the_data_leaves_nothing(second):
+    assert (second["uninstalled-again"], second["data-left"]) == ("True", "False")
