@@ -42,7 +42,7 @@ class Engine:
         folders = [self.programs / "usr/sbin", self.programs / "usr/bin"]
         self.environment = {**{name: value for name, value in os.environ.items() if not name.startswith("BULKHEAD_")},
                             "PATH": f"{folders[0]}:{folders[1]}:/usr/sbin:/usr/bin:/sbin:/bin",
-                            "DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": str(folder / "config")}
+                            "DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": str(self.programs / "config")}
 
     def up(self) -> None:
         self.folder.mkdir(exist_ok=True, mode=0o700)
@@ -86,11 +86,11 @@ class Engine:
             apt = debian.Apt(settings.current(), tree, lambda line: None, SUITE)
             for name in PROGRAMS:
                 run("dpkg-deb", "-x", apt.fetch(Deb(name, SUITE), tree), tree / "unpacked")
+            plugins = tree / "unpacked/config/cli-plugins"
+            plugins.mkdir(parents=True)
+            for plugin in (tree / "unpacked/usr/libexec/docker/cli-plugins").iterdir():
+                (plugins / plugin.name).symlink_to(Path("../../usr/libexec/docker/cli-plugins") / plugin.name)
             (tree / "unpacked").rename(self.programs)
-        plugins = self.folder / "config/cli-plugins"
-        plugins.mkdir(parents=True)
-        for plugin in (self.programs / "usr/libexec/docker/cli-plugins").iterdir():
-            (plugins / plugin.name).symlink_to(plugin)
 
     def _make_bases(self) -> None:
         if not self._has(SLIM):

@@ -61,6 +61,8 @@ def project(runs_on, tmp_path_factory) -> Iterator[Project]:
     found = Project(runs_on, tmp_path_factory.mktemp("school") / "bulkhead")
     engine.copy_project(found.folder)
     found.make_env()
+    found.compose("down", "--volumes")  # of a run that was interrupted
+    runs_on.docker("volume", "prune", "--all", "--force")
     try:
         found.compose("up", "--detach", "--build", "--wait", "--wait-timeout", "900")
         yield found
