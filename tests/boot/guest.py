@@ -134,7 +134,7 @@ def again() -> None:
     def state() -> dict:
         return json.loads(urllib.request.urlopen(request, timeout=60).read())
     with contextlib.suppress(TimeoutError):
-        wait(lambda: state()["state"] != "ready", 60, "word of the sandbox")
+        wait(lambda: state()["state"] not in ("ready", "ending"), 120, "word of the sandbox")
     say("sandbox", f"{state()['state']} {state().get('reason', '')}".strip())
     (STATE / "settings.env").unlink()
     say("upgraded", "Bulkhead is at" in out("/srv/bulkhead/lab", "install"))
