@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import kombu.transport
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import OutOfMemoryError
 
 MAX_BODY_CHARS = 1 << 20
@@ -122,8 +122,30 @@ def _is_uuid(value: Any) -> bool:
         return False
 
 
+class QoS(redis.QoS):
+    """kombu's, but a message that Redis did not let us acknowledge is no longer counted as being worked. Else each takes one
+    of the few places for good, and the worker lives on and takes nothing more. Redis hands the message out once more when
+    its time is over, which a repeat may."""
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except OutOfMemoryError:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue)
+        except OutOfMemoryError:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
 class Channel(redis.Channel):
     """kombu's, but what can't be decoded is refused; it has been taken out of its queue already."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         self.connection.is_delivering = False

@@ -21,13 +21,15 @@ from tests.instance import PROJECT, wait_until
 
 GOOD_BETWEEN = 20
 AGENT = """
-import os
+import os, time
 from runtime_agent import metrics, protocol, tasks
 class Double:
     def report(self, session_id):
         refused = sum(metrics.REFUSED.labels(reason)._value.get() for reason in metrics.intake.REASONS)
         with open(os.environ["MARK"], "a") as file:
             file.write(f"{session_id} {refused:.0f}\\n")
+        while session_id == "slow" and not os.path.exists(os.environ["MARK"] + "-go"):
+            time.sleep(0.01)
 tasks.install(Double())
 tasks.app.Worker(pool="threads", concurrency=4, queues=[protocol.agent_queue("one")], without_gossip=True, without_mingle=True,
                  without_heartbeat=True, loglevel="WARNING", quiet=True).start()
@@ -125,6 +127,26 @@ def test_a_full_redis_is_waited_for(bus, started, tmp_path):
     finally:
         bus.config_set("maxmemory", 0)
     wait_until(is_worked(), 40, "a message after it to be worked")
+    assert worker.poll() is None, told(tmp_path)
+
+
+def test_what_a_full_redis_did_not_let_be_acknowledged_takes_no_place(bus, started, tmp_path):
+    """The worker takes as many messages as it has threads, and none more until one of them is acknowledged."""
+    worker, mark = started("-c", AGENT), tmp_path / "mark"
+
+    def push(session_id):
+        bus.lpush(protocol.agent_queue("one"), json.dumps(poison.good(protocol.TASK_REPORT, session_id=session_id)))
+    for _ in range(4):
+        push("slow")
+    wait_until(lambda: mark.exists() and mark.read_text().count("slow") == 4, 40, "every thread to be at work")
+    bus.config_set("maxmemory", 1)
+    try:
+        (tmp_path / "mark-go").touch()
+        wait_until(lambda: told(tmp_path).count("ack") >= 4, 40, "no acknowledgement to come through")
+    finally:
+        bus.config_set("maxmemory", 0)
+    push("next")
+    wait_until(lambda: "next" in mark.read_text(), 20, "a message after it to be worked")
     assert worker.poll() is None, told(tmp_path)
 
 
