@@ -141,6 +141,13 @@ class QoS(redis.QoS):
             virtual.QoS.ack(self, delivery_tag)
             raise
 
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Also done while a connection is made, where an error would leave its sockets open, twelve more each second."""
+        try:
+            super().restore_visible(*args, **options)
+        except OutOfMemoryError as error:
+            log.warning("nothing is handed out again for now: %s", error)
+
 
 class Channel(redis.Channel):
     """kombu's, but what can't be decoded is refused; it has been taken out of its queue already."""

@@ -150,6 +150,22 @@ def test_what_a_full_redis_did_not_let_be_acknowledged_takes_no_place(bus, start
     assert worker.poll() is None, told(tmp_path)
 
 
+def test_trying_again_while_redis_is_full_leaves_no_connection_open(bus, started, tmp_path):
+    started("-c", AGENT)
+    bus.lpush(protocol.agent_queue("one"), json.dumps(poison.good(protocol.TASK_REPORT, session_id="x")))
+    wait_until(lambda: (tmp_path / "mark").exists(), 40, "a first message to be worked")
+    before = len(bus.client_list())
+    with bus.pipeline() as at_once:
+        at_once.lpush(protocol.agent_queue("one"), json.dumps(poison.good(protocol.TASK_REPORT, session_id="y")))
+        at_once.config_set("maxmemory", 1)
+        at_once.execute()
+    try:
+        wait_until(lambda: told(tmp_path).count("maxmemory") > 30, 60, "the worker to have tried again and again")
+        assert len(bus.client_list()) <= before + 2
+    finally:
+        bus.config_set("maxmemory", 0)
+
+
 @pytest.fixture
 def gate():
     assert tasks.record_event.name in app.tasks
