@@ -49,6 +49,16 @@ def _are_points(value: Any) -> bool:
         isinstance(point, dict) and _is_step(point.get("step")) and _is_size(point.get("bytes")) for point in value)
 
 
+def _are_terminals(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= protocol.MAX_TERMINALS and all(
+        isinstance(terminal, dict) and _is_terminal_number(terminal.get("number")) and _is_name(terminal.get("machine"))
+        for terminal in value)
+
+
+def _is_terminal_number(value: Any) -> bool:
+    return _is_count(value) and value < protocol.MAX_TERMINALS
+
+
 def _is_skipped(value: Any) -> bool:
     return value is None or (isinstance(value, dict) and _is_step(value.get("step"))
                              and value.get("reason") in protocol.POINT_SKIPPED)
@@ -63,7 +73,7 @@ _NEEDED: dict[str, dict[str, Check]] = {
     "stage": {"stage": _is_one_of(*protocol.STAGES)},
     "ready": {"facts": lambda value: isinstance(value, dict)},
     "failed": {"reason": _is_name},
-    "terminal": {"number": lambda value: _is_count(value) and value < protocol.MAX_TERMINALS, "machine": _is_name,
+    "terminal": {"number": _is_terminal_number, "machine": _is_name,
                  "state": _is_one_of("open", "closed")},
     "task_passed": _TASK, "task_pending": _TASK, "task_broken": _TASK,
     "oom": {"machine": _is_name, "kills": _is_count},
@@ -73,7 +83,7 @@ _NEEDED: dict[str, dict[str, Check]] = {
 }
 _ALLOWED: dict[str, Check] = {"boot_ms": _is_number, "detail": _is_text, "why": _is_text, "saw": _is_text,
                               "generation": _is_count, "bytes": _is_size, "points": _are_points,
-                              "reason": _is_one_of(*REASONS)}
+                              "terminals": _are_terminals, "reason": _is_one_of(*REASONS)}
 
 
 def check_names(event: dict[str, Any]) -> dict[str, Any]:

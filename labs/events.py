@@ -103,8 +103,16 @@ def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> No
         return None
     session.host, session.facts = host, payload["facts"]
     rewinding.note_points(session, payload.get("points", []), None)
+    _note_open(session, payload.get("terminals", []))
     sessions.become_ready(session, at)
     return notices.state_of(session)
+
+
+def _note_open(session: LabSession, terminals: list[dict[str, Any]]) -> None:
+    Terminal.objects.bulk_create(
+        [Terminal(session=session, number=one["number"], machine=one["machine"], state="open",
+                  title=title_of(session, one["number"])) for one in terminals],
+        update_conflicts=True, unique_fields=["session", "number"], update_fields=["machine", "state"])
 
 
 def _refuse_sandbox(session: LabSession, host: str) -> None:

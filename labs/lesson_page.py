@@ -103,6 +103,7 @@ def session_facts(session: LabSession | None) -> LabSession | None:
     reason = REASONS.get(session.reason)
     session.sentence = reason.sentence if reason else ""
     session.is_unreachable = notices.is_unreachable(session)
+    session.stand = notices.stand_of(session, session.is_unreachable)
     session.unreachable_sentence = REASONS["unreachable"].sentence
     session.position = notices.position(session) if session.state == LabSession.State.QUEUED else None
     session.can_extend = bool(session.deadline_at and session.expires_at and session.expires_at < session.deadline_at)

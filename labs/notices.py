@@ -32,13 +32,20 @@ def state_of(session: LabSession) -> dict[str, Any]:
     """The session as a page may know it; ``detail`` is for the operator and stays here."""
     unreachable = is_unreachable(session)
     reason = REASONS.get("unreachable" if unreachable else session.reason)
-    notice = {"type": "state", "unreachable": unreachable, "state": session.state, "reason": session.reason,
+    notice = {"type": "state", "stand": stand_of(session, unreachable), "unreachable": unreachable, "state": session.state, "reason": session.reason,
               "sentence": reason.sentence if reason else "",
               "expires_at": session.expires_at.isoformat() if session.expires_at else None,
               "deadline_at": session.deadline_at.isoformat() if session.deadline_at else None}
     if session.state == LabSession.State.QUEUED:
         notice["position"] = position(session)
     return notice
+
+
+def stand_of(session: LabSession, unreachable: bool) -> str:
+    """Differs whenever a page of the session may have to show something else: what the page was rendered with beside what
+    its socket says tells whether anything was missed."""
+    return f"{session.generation}.{session.state}.{session.last_seq}.{session.expires_at and session.expires_at.timestamp()}" \
+           f".{int(unreachable)}"
 
 
 def is_unreachable(session: LabSession) -> bool:

@@ -26,7 +26,7 @@ USERS = {"root": (0, 0, "/root"), "student": (1000, 1000, "/home/student")}
 @dataclass(frozen=True)
 class Spec:
     """One machine of one session. Sizes in bytes, ``cpus`` in CPUs; ``checks_dir`` is shown at /.bulkhead/checks,
-    ``hosts`` are lines for /etc/hosts, ``allow`` are of profiles.PERMISSIONS."""
+    ``hosts`` are lines for /etc/hosts, ``allow`` are of profiles.PERMISSIONS, ``setup`` is the lab's script for it."""
 
     session_id: str
     machine: str
@@ -43,6 +43,7 @@ class Spec:
     interfaces: tuple[Interface, ...] = ()
     hosts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    setup: Path | None = None
 
     @property
     def name(self) -> str:
@@ -50,14 +51,14 @@ class Spec:
         return f"{self.session_id}-{self.machine}"
 
     def to_state(self) -> dict[str, Any]:
-        return {**asdict(self), "checks_dir": str(self.checks_dir) if self.checks_dir else None,
-                "lab_files": dict(self.lab_files)}
+        paths = {name: path and str(path) for name, path in (("checks_dir", self.checks_dir), ("setup", self.setup))}
+        return {**asdict(self), **paths, "lab_files": dict(self.lab_files)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Spec:
-        checks = state.get("checks_dir")
+        paths = {name: Path(state[name]) if state.get(name) else None for name in ("checks_dir", "setup")}
         interfaces = tuple(Interface(**fields) for fields in state.get("interfaces", ()))
-        return cls(**{**state, "checks_dir": Path(checks) if checks else None, "interfaces": interfaces,
+        return cls(**{**state, **paths, "interfaces": interfaces,
                       "hosts": tuple(state.get("hosts", ())), "allow": tuple(state.get("allow", ()))})
 
 

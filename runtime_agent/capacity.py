@@ -10,6 +10,7 @@ fetched several more, and putting them back shuffles the queue (measured: 0, 4, 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,10 @@ Place = tuple[str, str]
 """(session id, machine)"""
 
 
+RUSH_SECONDS = 1.0
+"""How long after the last create that had to wait a rush is over."""
+
+
 class HostFull(Exception):
     """Not a failure: the create goes back to where it came from and waits."""
 
@@ -28,9 +33,10 @@ class HostFull(Exception):
 class Capacity:
     """Counts places. ``living`` lists the places whose sandboxes exist, as the disk has it."""
 
-    def __init__(self, limit: int, living: Callable[[], Iterable[Place]]):
+    def __init__(self, limit: int, living: Callable[[], Iterable[Place]], clock: Callable[[], float] = time.monotonic):
         self.limit = limit
-        self._living = living
+        self._living, self._clock = living, clock
+        self._rushed_at = float("-inf")
         self._placing: set[Place] = set()
         self._arrived = 0
         self._refused_at: int | None = None
@@ -50,13 +56,23 @@ class Capacity:
             return self._refused_at is None and taken + self._arrived < self.limit
 
     def is_quiet(self) -> bool:
-        """No create is under way or about to be."""
+        """No create is under way or about to be, and no rush has just been."""
         with self._lock:
-            return not self._arrived and not self._placing
+            return not self._placing and not self._is_rush()
+
+    def is_rush(self) -> bool:
+        """Do creates wait for a thread, or did they just now? Then whatever else has time waits for them."""
+        with self._lock:
+            return self._is_rush()
+
+    def _is_rush(self) -> bool:
+        return bool(self._arrived) or self._clock() - self._rushed_at < RUSH_SECONDS
 
     def note_arrived(self) -> None:
         """A create has been received and is not yet being worked."""
         with self._lock:
+            if self._placing or self._arrived:
+                self._rushed_at = self._clock()
             self._arrived += 1
 
     def note_begun(self) -> None:

@@ -31,6 +31,8 @@ from runtime_agent.settings import Settings
 from runtime_agent.terminal import Terminal
 
 DEBOUNCE_SECONDS = 0.15
+HOLD_SECONDS = 10.0
+"""How long a look that nobody waits for is put off while students wait for their start."""
 TIMER_SECONDS = 15.0
 MAX_CHECK_OUTPUT_BYTES = 64 * 1024
 SHELL = ("/.bulkhead/bin/busybox", "sh")
@@ -121,28 +123,44 @@ class Examiner:
 class Schedule:
     """Which session is to be looked at when. A session is never handed out twice at the same time."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, is_rush: Callable[[], bool] = lambda: False):
+        self._clock, self._is_rush = clock, is_rush
         self._due: dict[str, float] = {}
+        self._patient: set[str] = set()
+        """Those of _due that nobody waits for."""
         self._running: set[str] = set()
         self._changed = threading.Condition()
 
     def ask_for(self, session_id: str, delay_seconds: float = 0.0) -> None:
         """The first request fixes the time: a program that ends commands without pause can't put it off."""
         with self._changed:
-            due = self._clock() + delay_seconds
-            self._due[session_id] = min(due, self._due.get(session_id, due))
-            self._changed.notify()
+            self._patient.discard(session_id)
+            self._set_due(session_id, delay_seconds)
+
+    def ask_some_time(self, session_id: str) -> None:
+        """Nobody waits for this look; in a rush it is put off."""
+        with self._changed:
+            if session_id not in self._due:
+                self._patient.add(session_id)
+            self._set_due(session_id, 0.0)
+
+    def _set_due(self, session_id: str, delay_seconds: float) -> None:
+        due = self._clock() + delay_seconds
+        self._due[session_id] = min(due, self._due.get(session_id, due))
+        self._changed.notify()
 
     def take(self, timeout_seconds: float) -> str | None:
         """Wait for a session that is due and claim it; None after the timeout."""
         deadline = self._clock() + timeout_seconds
         with self._changed:
             while (now := self._clock()) < deadline:
-                free = [(due, session) for session, due in self._due.items() if session not in self._running]
+                held = self._patient if self._is_rush() else ()
+                free = [(due + HOLD_SECONDS * (session in held), session) for session, due in self._due.items()
+                        if session not in self._running]
                 first, session_id = min(free, default=(deadline, ""))
                 if first <= now:
                     del self._due[session_id]
+                    self._patient.discard(session_id)
                     self._running.add(session_id)
                     return session_id
                 self._changed.wait(min(first, deadline) - now)
@@ -160,7 +178,7 @@ class Checker:
     def __init__(self, settings: Settings, sessions: Sessions, examiner: Examiner):
         self.settings, self.sessions, self.examiner = settings, sessions, examiner
         self.records = sessions.records
-        self.schedule = Schedule()
+        self.schedule = Schedule(is_rush=sessions.capacity.is_rush)
         self.commanded: set[str] = set()
         """Sessions in which a command has ended since the last look."""
         self.asking: set[str] = set()
@@ -225,7 +243,7 @@ class Checker:
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + TIMER_SECONDS
                     for record in self.records.all():
-                        self.schedule.ask_for(record.session_id)
+                        self.schedule.ask_some_time(record.session_id)
 
     def _receive(self, bridge: socket.socket) -> None:
         try:

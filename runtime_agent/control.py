@@ -81,8 +81,10 @@ class Control:
             self.sessions.ensure_lab = self.library.ensure
         self.checker = Checker(settings, self.sessions, Examiner(settings))
         self.sessions.on_check = self.checker.schedule.ask_for
+        self.sessions.on_ready = self.checker.schedule.ask_some_time
         self.historian = Historian(settings, self.sessions.records,
-                                   is_watched=lambda session_id: self.stream.is_watched(session_id))
+                                   is_watched=lambda session_id: self.stream.is_watched(session_id),
+                                   is_rush=self.capacity.is_rush)
         self.stream = Stream(settings, self.sessions.records, self.historian)
         self.checker.on_mark = self._note_mark
         self.sessions.on_limits = StudentLimits(settings, self.sessions.records, self.stream.remark,

@@ -83,9 +83,10 @@ class Pool:
         if settings.runtime != self.settings.runtime:  # gVisor's have no spares
             return sandbox.create(settings, spec, on_stage)
         self.want(spec)
-        return self._create_warm(settings, spec, on_stage) or sandbox.create(settings, spec, on_stage)
+        return self._create_warm(settings, spec) or sandbox.create(settings, spec, on_stage)
 
-    def _create_warm(self, settings: Settings, spec: Spec, on_stage: sandbox.Announce) -> sandbox.Sandbox | None:
+    def _create_warm(self, settings: Settings, spec: Spec) -> sandbox.Sandbox | None:
+        """It announces no stage: it is over before anybody could read one."""
         if self.settings.warm == 0 or sandbox.find(settings, spec.session_id, spec.machine):
             return None
         if rootfs.disk_path(settings, spec.name).exists():  # a resume comes for its own disk
@@ -95,7 +96,6 @@ class Pool:
         try:
             if (spare := spares.claim(settings, spec)) is None:
                 return None
-            on_stage("runtime")
             return spares.begin(settings, spec, spare)
         except (AgentError, OSError, subprocess.SubprocessError) as error:
             log.warning("spare failed session_id=%s machine=%s: %s", spec.session_id, spec.machine, error)

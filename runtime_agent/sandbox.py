@@ -22,9 +22,10 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runtime_agent import (
@@ -162,19 +163,19 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
 
 
 def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started,
-          waiting_shell: dict[str, Any] | None = None) -> Sandbox:
-    """The same for container ``name``, which is created already; with a ``waiting_shell`` its PID 1 runs, too. The
-    caller deletes if this raises."""
+          ahead: Mapping[str, Any] = MappingProxyType({})) -> Sandbox:
+    """The same for container ``name``, which is created already; if something was done ``ahead``, its PID 1 runs, and that
+    goes into the state. The caller deletes if this raises."""
     home = directory(settings, spec.session_id, spec.machine)
     rootfs.add_hosts(name, spec.hosts)
     network.connect(spec.session_id, spec.interfaces, started.pid)
-    ticks = proc.start_ticks(started.pid) if waiting_shell else run_init(settings, spec, name, started.pid)
+    ticks = proc.start_ticks(started.pid) if ahead else run_init(settings, spec, name, started.pid)
     if ticks is None:
         raise AgentError("start-failed", "the sandbox's first process has ended")
     state.save(home, {
         "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
         "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
-        "created_at": time.time(), "terminals": {}, "waiting_shell": waiting_shell})
+        "created_at": time.time(), "terminals": {}, **ahead})
     return Sandbox(settings, spec, home)
 
 

@@ -28,6 +28,7 @@ from runtime_agent.points import Points
 from runtime_agent.protocol import terminal_codec
 from runtime_agent.records import Kept, Record, Records
 from runtime_agent.settings import Settings
+from runtime_agent.terminal import Terminal
 from runtime_agent.turns import Turns
 
 START_ROWS, START_COLS = 24, 80
@@ -46,6 +47,7 @@ class Sessions:
         self.claims: Claims | NoClaims = NoClaims()
         self.ensure_lab: Callable[[Any], None] = lambda digest: None
         self.on_check: Callable[[str], None] = lambda session_id: None
+        self.on_ready: Callable[[str], None] = lambda session_id: None
         self.on_limits: Callable[[Any, Any, Any], None] = lambda session_id, machine, wishes: None
         self.on_places_changed: Callable[[float], None] = lambda wait_seconds: None
         self.turns = Turns()
@@ -114,14 +116,14 @@ class Sessions:
         boxes = launch(self.settings, record.session_id, lab, lambda stage: self.emit("stage", record, {"stage": stage}),
                        on_kept_files=rewind.is_on_kept_files(record, lab), machinery=self.machinery,
                        terminals=self.terminals)
-        self.emit("stage", record, {"stage": "shell"})
+        if any("waiting_shell" not in boxes[machine].state for machine in lab.terminals):  # which is there at once
+            self.emit("stage", record, {"stage": "shell"})
         for number, machine in enumerate(lab.terminals):
             self.terminals.open_terminal(self.settings, boxes[machine], number, START_ROWS, START_COLS)
-            self.emit("terminal", record, {"number": number, "machine": machine, "state": "open", "status": None})
         record.state, record.boot_ms = "ready", round((time.monotonic() - started) * 1000)
         self.records.save(record)
         self._emit_ready(record)
-        self.on_check(record.session_id)
+        self.on_ready(record.session_id)
 
     # --- everything later ---------------------------------------------------------------------------------
 
@@ -199,7 +201,13 @@ class Sessions:
     def _emit_ready(self, record: Record) -> None:
         self.emit("ready", record, {"boot_ms": record.boot_ms,
                                     "facts": {"kernel": os.uname().release, **self.facts},
+                                    "terminals": self._open_terminals(record.session_id),
                                     "points": self.points.told(record.session_id)})
+
+    def _open_terminals(self, session_id: str) -> list[dict[str, Any]]:
+        boxes = (self.machinery.find(self.settings, session_id, machine) for machine in self.records.machines(session_id))
+        return [{"number": int(number), "machine": box.machine} for box in boxes if box
+                for number, entry in box.state.get("terminals", {}).items() if Terminal.from_state(entry).is_alive()]
 
     def _emit_failed(self, session_id: str, generation: int, error: AgentError) -> None:
         self.outbox.emit("failed", session_id, {"reason": error.reason, "generation": generation,

@@ -1,10 +1,10 @@
-"""Spare sandboxes on the disk: made whole but for the shell's first instruction, claimed once, never recycled.
+"""Spare sandboxes on the disk: made and set up whole but for the shell's first instruction, claimed once, never recycled.
 
     <agent>/spares/<name>/config.json, conmon/, terminals/    what its container was made from and keeps for life
     <agent>/spares/<name>/state.json                          there as long as nobody has claimed it
 
-A spare is a sandbox of a session that nobody has. It has a name of its own; PID 1, which only waits, runs, and a shell on
-a terminal is stopped before its first instruction, so that all a lab's set-up does comes before what the shell reads.
+A spare is a sandbox of a session that nobody has. It has a name of its own; PID 1, which only waits, runs, a shell on
+a terminal is stopped before its first instruction, and the lab's set-up has run, so that it comes before what the shell reads.
 With gVisor, and for machines on a network, which come in groups of which one is looked at first, the container is
 created and not started. A claim is one rename of state.json into the session's folder. The kernel lets one claimer
 win, and from that instant the session's ``delete`` finds the container by its state, whatever is killed when. What
@@ -33,6 +33,7 @@ from runtime_agent import (
     conmon,
     gvisor,
     images,
+    launch,
     proc,
     profiles,
     rootfs,
@@ -61,7 +62,8 @@ class Spare:
     runtime: str
     started: conmon.Started
     start_ticks: int
-    waiting_shell: dict[str, Any] | None
+    ahead: dict[str, Any]
+    """What PID 1 runs for already, as it goes into a sandbox's state: "waiting_shell" and "is_set_up"; or nothing."""
 
     def is_alive(self) -> bool:
         """Do both its conmon and the process that is or will be PID 1 still wait?"""
@@ -103,15 +105,15 @@ def make(settings: Settings, spec: Spec) -> Spare:
         ticks = proc.start_ticks(started.pid)
         if ticks is None:
             raise AgentError("start-failed", "the spare's first process ended at once")
-        shell = _run(settings, own, started.pid, home) if _can_run(settings, own) else None
+        ahead = _run(settings, own, started.pid, home) if _can_run(settings, own) else {}
         state.save(home, {
             "container": own.name, "key": key, "spec": own.to_state(), "runtime": settings.runtime,
             "waiting_pid": started.pid, "waiting_start_ticks": ticks, "conmon_pid": started.conmon_pid,
-            "start_time_ticks": started.conmon_start_ticks, "waiting_shell": shell})
+            "start_time_ticks": started.conmon_start_ticks, "ahead": ahead})
     except BaseException:
         teardown.discard_spare(settings, own.name)
         raise
-    return Spare(own.name, key, own, settings.runtime, started, ticks, shell)
+    return Spare(own.name, key, own, settings.runtime, started, ticks, ahead)
 
 
 def _can_run(settings: Settings, spec: Spec) -> bool:
@@ -119,8 +121,12 @@ def _can_run(settings: Settings, spec: Spec) -> bool:
 
 
 def _run(settings: Settings, own: Spec, pid: int, home: Path) -> dict[str, Any]:
+    """All that needs no student. The set-up is not niced: what it leaves running would be niced for good."""
     sandbox.run_init(settings, own, own.name, pid)
-    return spawn.park_shell(settings, own, home, NICE).to_state()
+    shell = spawn.park_shell(settings, own, home, NICE)
+    if own.setup:
+        launch.set_up(settings, sandbox.Sandbox(settings, own, home), own.setup)
+    return {"waiting_shell": shell.to_state(), "is_set_up": True}
 
 
 def unclaimed(settings: Settings) -> list[Spare]:
@@ -142,7 +148,7 @@ def _by_age(settings: Settings) -> Iterator[Spare]:
 def _read(found: dict[str, Any]) -> Spare:
     started = conmon.Started(found["conmon_pid"], found["start_time_ticks"], found["waiting_pid"])
     return Spare(found["container"], found["key"], Spec.from_state(found["spec"]), found["runtime"], started,
-                 found["waiting_start_ticks"], found.get("waiting_shell"))
+                 found["waiting_start_ticks"], found.get("ahead", {}))
 
 
 def claim(settings: Settings, spec: Spec) -> Spare | None:
@@ -170,7 +176,7 @@ def begin(settings: Settings, spec: Spec, spare: Spare) -> sandbox.Sandbox:
     os.rename(rootfs.disk_path(settings, spare.name), rootfs.disk_path(settings, spec.name))
     for pid in (spare.started.pid, spare.started.conmon_pid):
         os.setpriority(os.PRIO_PROCESS, pid, 0)
-    return sandbox.begin(settings, spec, spare.name, spare.started, spare.waiting_shell)
+    return sandbox.begin(settings, spec, spare.name, spare.started, spare.ahead)
 
 
 def discard(settings: Settings, spare: Spare) -> bool:

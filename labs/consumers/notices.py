@@ -38,11 +38,13 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
             group = notices.group(protocol.check_session_id(self.session_id))
         except protocol.ProtocolError:
             return await self.close(CLOSE_NOT_FOUND)
-        if await self._seen() is None:
+        if not await self._is_own():
             return await self.close(CLOSE_NOT_FOUND)
         self.group = group
         await self.channel_layer.group_add(group, self.channel_name)
-        await self.send_json(await self._seen())  # asked again: it may have changed before we listened
+        if (state := await self._seen()) is None:  # asked when we listen already: nothing can change in between
+            return await self.close(CLOSE_NOT_FOUND)
+        await self.send_json(state)
         self.watching = asyncio.ensure_future(self._stay_seen())
 
     async def notice(self, message: dict[str, Any]) -> None:
@@ -64,6 +66,10 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
                 await self._seen()
             except DatabaseError as error:
                 log.warning("not noted as seen session_id=%s: %s", self.session_id, error)
+
+    @database_sync_to_async
+    def _is_own(self) -> bool:
+        return LabSession.objects.filter(user=self.scope["user"], pk=self.session_id).exists()
 
     @database_sync_to_async
     def _seen(self) -> dict[str, Any] | None:

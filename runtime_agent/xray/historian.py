@@ -2,7 +2,7 @@
 
 A session is looked at when a command has ended or its processes were seen to change, at most every two seconds; at rest
 its process numbers are compared every ten seconds and everything is looked at once a minute. While a panel is open, the
-panel's own looks are noted and none is made here. Histories are written beside the session's record, so that they outlive
+panel's own looks are noted and none is made here. In a rush, when students wait for their start, looks are rarer. Histories are written beside the session's record, so that they outlive
 a restart of the agent.
 """
 
@@ -25,7 +25,7 @@ from runtime_agent.xray import cgroups, looks
 from runtime_agent.xray.history import Document, History, now_ms
 
 TICK_SECONDS = 0.5
-SPACING_SECONDS = 2.0
+SPACING_SECONDS, RUSH_SPACING_SECONDS = 2.0, 20.0
 ROUND_SECONDS = 10.0
 REST_SECONDS = 60.0
 SLOW_SECONDS = 10.0
@@ -37,10 +37,10 @@ class Subject:
     """One session: its history, and what is known between two looks at it."""
 
     history: History
+    last_look: float
     groups: list[Any] = field(default_factory=list)
     pids: frozenset[int] = frozenset()
     is_hurried: bool = True
-    last_look: float = -1e9
     last_slow: float = -1e9
 
 
@@ -49,9 +49,10 @@ class Historian:
 
     def __init__(self, settings: Settings, records: Records, *, find: Callable[..., Any] = sandbox.find,
                  collect: Callable[..., Any] = xray.collect, clock: Callable[[], float] = time.monotonic,
-                 now: Callable[[], int] = now_ms, is_watched: Callable[[str], bool] = lambda session_id: False):
+                 now: Callable[[], int] = now_ms, is_watched: Callable[[str], bool] = lambda session_id: False,
+                 is_rush: Callable[[], bool] = lambda: False):
         self.settings, self.records, self.find, self.collect = settings, records, find, collect
-        self.clock, self.now, self.is_watched = clock, now, is_watched
+        self.clock, self.now, self.is_watched, self.is_rush = clock, now, is_watched, is_rush
         self.subjects: dict[str, Subject] = {}
         self.lock = threading.Lock()
         self.next_round = 0.0
@@ -97,7 +98,8 @@ class Historian:
             return None
         known = self.subjects.get(session_id)
         if known is None or known.history.generation != record.generation:
-            known = self.subjects[session_id] = Subject(self._load(session_id, record.generation))
+            known = self.subjects[session_id] = Subject(self._load(session_id, record.generation),
+                                                        self.clock() - SPACING_SECONDS)
         return known
 
     # --- looking ------------------------------------------------------------------------------------------
@@ -132,6 +134,8 @@ class Historian:
 
     def _is_due(self, subject: Subject, is_round: bool) -> bool:
         waited = self.clock() - subject.last_look
+        if waited < RUSH_SPACING_SECONDS and self.is_rush():
+            return False
         if subject.is_hurried and waited >= SPACING_SECONDS:
             return True
         if not is_round:

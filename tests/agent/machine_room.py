@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from runtime_agent import proc
 from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
 from runtime_agent.events import Outbox
 from runtime_agent.points import Points
 from runtime_agent.records import Records
 from runtime_agent.sessions import Sessions
+from runtime_agent.terminal import Terminal
 
 ALICE = "aaaaaaaa-0000-4000-8000-000000000001"
 BOB = "bbbbbbbb-0000-4000-8000-000000000002"
@@ -101,7 +104,9 @@ class MachineRoom:
 
     def open_terminal(self, settings: Any, box: Box, number: int, rows: int, cols: int) -> Any:
         self.opened.append((box.session_id, number))
-        return SimpleNamespace(number=number)
+        terminal = Terminal(os.getpid(), proc.start_ticks(os.getpid()), 3, os.getpid(), box.machine, 0.0, "", box.container)
+        box.state.setdefault("terminals", {})[str(number)] = terminal.to_state()
+        return terminal
 
     def hang_up(self, box: Box, number: int) -> bool:
         if (box.session_id, number) not in self.opened:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from runtime_agent import protocol
-from runtime_agent.capacity import Capacity, HostFull, QueueTap
+from runtime_agent.capacity import RUSH_SECONDS, Capacity, HostFull, QueueTap
 from runtime_agent.errors import AgentError
 
 
@@ -120,3 +120,19 @@ def test_a_worker_between_two_connections_is_left_alone():
     consumer.task_consumer = None
     QueueTap(consumer, lambda: False).sync(wait_seconds=5)
     assert protocol.QUEUE_SANDBOXES in consumer.queues
+
+
+def test_creates_that_wait_for_one_another_are_a_rush_and_it_ends_a_moment_after_them():
+    now = [0.0]
+    capacity = Capacity(8, lambda: set(), lambda: now[0])
+    capacity.note_arrived()
+    capacity.note_begun()
+    assert not capacity.is_rush(), "one alone is none"
+    with capacity.placed({("a", "box")}):
+        assert not capacity.is_rush()
+        capacity.note_arrived()
+        capacity.note_begun()
+        assert capacity.is_rush()
+    assert capacity.is_rush() and not capacity.is_quiet()
+    now[0] += RUSH_SECONDS
+    assert not capacity.is_rush() and capacity.is_quiet()

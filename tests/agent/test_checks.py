@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from runtime_agent import content, marks, progress
-from runtime_agent.checks import Checker, Examiner, Schedule
+from runtime_agent.checks import HOLD_SECONDS, Checker, Examiner, Schedule
 from runtime_agent.launch import last_line
 from runtime_agent.marks import TerminalMark
 from runtime_agent.progress import Progress
@@ -205,6 +205,28 @@ def test_a_stream_of_marks_cannot_put_the_look_off():
     clock.now += 0.14
     schedule.ask_for(ALICE, 0.15)
     clock.now += 0.02
+    assert schedule.take(0.5) == ALICE
+
+
+def test_in_a_rush_a_look_that_nobody_waits_for_is_put_off_and_not_for_ever():
+    clock, rush = Clock(), [True]
+    schedule = Schedule(clock, lambda: rush[0])
+    schedule.ask_some_time(ALICE)
+    schedule.ask_for(BOB)
+    clock.now += 1
+    assert schedule.take(0.5) == BOB
+    assert list(schedule._due) == [ALICE]
+    clock.now += HOLD_SECONDS
+    assert schedule.take(0.5) == ALICE
+
+
+@pytest.mark.parametrize("first", ["ask_for", "ask_some_time"])
+def test_somebody_who_waits_is_served_in_a_rush_whoever_asked_before(first):
+    clock = Clock()
+    schedule = Schedule(clock, lambda: True)
+    for how in (first, *({"ask_for", "ask_some_time"} - {first})):
+        getattr(schedule, how)(ALICE)
+    clock.now += 0.1
     assert schedule.take(0.5) == ALICE
 
 

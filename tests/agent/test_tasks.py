@@ -12,7 +12,7 @@ from runtime_agent.records import Record
 from tests.agent.labs import lab_document, publish
 from tests.agent.machine_room import ALICE, BOB, Answer, hall, told
 
-READY = [("stage", "placed"), ("stage", "disk"), ("stage", "shell"), ("terminal", "open"), ("ready", None)]
+READY = [("stage", "placed"), ("stage", "disk"), ("stage", "shell"), ("ready", None)]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from runtime_agent.marks import TerminalMark
 from runtime_agent.records import Record, Records
 from runtime_agent.xray import cgroups, history, looks, news, patch
-from runtime_agent.xray.historian import REST_SECONDS, ROUND_SECONDS, SPACING_SECONDS, Historian
+from runtime_agent.xray.historian import REST_SECONDS, ROUND_SECONDS, RUSH_SPACING_SECONDS, SPACING_SECONDS, Historian
 from runtime_agent.xray.history import History
 from tests.agent.machine_room import ALICE, BOB, Box
 
@@ -135,7 +135,7 @@ def scene(tmp_path, monkeypatch):
     records = Records(tmp_path)
     records.save(Record(ALICE, 1, "d", state="ready"))
     (records.sandboxes_dir / ALICE / "box").mkdir()
-    world = SimpleNamespace(now=100.0, pids=[7], looks=[], watched=False, records=records)
+    world = SimpleNamespace(now=100.0, pids=[7], looks=[], watched=False, rush=False, records=records)
     monkeypatch.setattr(cgroups, "pids", lambda group: world.pids)
     monkeypatch.setattr(looks, "group_of", lambda box: None)
 
@@ -145,7 +145,8 @@ def scene(tmp_path, monkeypatch):
 
     def historian():
         return Historian(SimpleNamespace(), records, collect=collect, find=lambda settings, session, name: Box(session, name),
-                         clock=lambda: world.now, now=lambda: int(world.now * 1000), is_watched=lambda session_id: world.watched)
+                         clock=lambda: world.now, now=lambda: int(world.now * 1000), is_watched=lambda session_id: world.watched,
+                         is_rush=lambda: world.rush)
     world.historian, world.again = historian(), historian
 
     def wait(seconds):
@@ -185,6 +186,15 @@ def test_the_end_of_a_command_is_looked_at_soon_but_not_again_and_again(scene):
         scene.wait(0.5)
     assert len(scene.looks) <= 3 + 20 / SPACING_SECONDS
     assert [(one["kind"], one["status"]) for one in kept_of(scene).events.values()] == [("command", 0)]
+
+
+def test_in_a_rush_looks_are_rare(scene):
+    scene.rush = True
+    assert scene.wait(RUSH_SPACING_SECONDS - SPACING_SECONDS - 1) == 0
+    for _ in range(80):
+        scene.historian.take(TerminalMark(ALICE, 0, status=0))
+        scene.wait(0.5)
+    assert 1 <= len(scene.looks) <= 1 + 40 / RUSH_SPACING_SECONDS
 
 
 def test_while_a_panel_is_open_its_looks_are_noted_and_none_is_made(scene):

@@ -75,7 +75,9 @@ class Student:
             async with asyncio.timeout(120):
                 page = await self.click()
                 session_id = re.search(r'data-session="([0-9a-f-]{36})"', page)[1]
-                await self.wait_ready(session_id)
+                stand = await self.wait_ready(session_id)
+                if f'data-stand="{stand}"' not in page:  # the page fetches itself anew before it opens the terminal
+                    await self.fetch()
                 self.terminal = await self.open(f"/ws/sessions/{session_id}/terminals/0/")
                 self.reading = asyncio.create_task(self.read())
                 await self.terminal.send(terminal_codec.encode(Frame.HELLO, protocol.VERSION, 0, random.getrandbits(63),
@@ -91,6 +93,9 @@ class Student:
         status, _ = await self.http("POST", LESSON + "sessions/", body)
         if status != 302:
             raise RuntimeError(f"the click was answered with {status}")
+        return await self.fetch()
+
+    async def fetch(self) -> str:
         status, page = await self.http("GET", LESSON)
         if status != 200:
             raise RuntimeError(f"the lesson was answered with {status}")
@@ -109,7 +114,7 @@ class Student:
         return await connect(f"ws://127.0.0.1:{self.site.port}{path}", **SOCKET,
                              additional_headers={"Cookie": self.cookies, "Origin": self.site.url})
 
-    async def wait_ready(self, session_id: str) -> None:
+    async def wait_ready(self, session_id: str) -> str:
         self.notices = await self.open(f"/ws/sessions/{session_id}/")
         while True:
             notice = json.loads(await self.notices.recv())
@@ -117,7 +122,7 @@ class Student:
                 raise RuntimeError(f"the session {notice['state']}: {notice['reason']}")
             if notice.get("state") == "ready":
                 self.reading_notices = asyncio.create_task(self.listen())
-                return
+                return notice["stand"]
 
     async def listen(self) -> None:
         with contextlib.suppress(Exception):

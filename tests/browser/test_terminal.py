@@ -188,6 +188,14 @@ def test_settings_change_the_terminal_and_are_remembered(carol):
     assert carol.locator(".term:not([hidden]) .xterm-accessibility").count() == 1
 
 
+def test_a_page_that_shows_all_there_is_fetches_nothing_anew(carol):
+    carol.reload()
+    wait_for_text(carol, "root@host")
+    carol.wait_for_timeout(1000)  # in which the socket has said what it knows
+    pages = carol.evaluate("() => performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name === location.href)")
+    assert pages == []
+
+
 def test_true_colours_pass_the_policy(carol):
     type_line(carol, "clear; printf '\\e[38;2;10;120;10mgreen\\e[0m\\n'")
     wait_for_text(carol, "green\n")

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from runtime_agent import (
     conmon,
     conmon_group,
     grace,
+    launch,
     pool,
     proc,
     rootfs,
@@ -28,6 +30,7 @@ from runtime_agent import (
 )
 from runtime_agent.addresses import Network
 from runtime_agent.capacity import Capacity
+from runtime_agent.errors import AgentError
 from runtime_agent.keyboard import Keyboard
 from tests.instance import PATIENCE, wait_until
 from tests.sandbox.conftest import specification
@@ -265,11 +268,11 @@ def test_a_kill_between_claim_and_start_leaves_a_session_that_can_start_again(ho
 
 @pytest.mark.parametrize("module, name", [
     (sandbox.rootfs, "make_disk"), (sandbox.rootfs, "mount"), (spawn, "create_container"), (spawn, "start_container"),
-    (spawn, "park_shell"), (spawn, "_set_oom_score"), (state, "save")])
-def test_a_kill_while_a_spare_is_made_leaves_nothing_after_the_next_look(host, filled, monkeypatch, module, name):
+    (spawn, "park_shell"), (spawn, "_set_oom_score"), (launch, "set_up"), (state, "save")])
+def test_a_kill_while_a_spare_is_made_leaves_nothing_after_the_next_look(host, filled, set_up, monkeypatch, module, name):
     def step():
         monkeypatch.setattr(module, name, die)
-        spares.make(host, kind())
+        spares.make(host, set_up("true"))
 
     in_a_process_that_is_killed(step)
     assert spares.unclaimed(host) == []
@@ -305,6 +308,67 @@ def test_a_conmon_has_ten_times_the_weight_of_a_sandbox(host, make):
                for group in (cgroup.Group(f"{host.cgroup}/conmon"), sandbox.group(host, box.session_id, box.machine))
                for name in conmon_group.WEIGHT if group.file("cpu", name).exists()]
     assert weights[0] == 10 * weights[1]
+
+
+# --- a lab's set-up ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """``set_up(text)``: a kind whose lab has that set-up script."""
+    def kind_of(text, **fields):
+        script = tmp_path / "setup.sh"
+        script.write_text(text)
+        return kind(setup=script, **fields)
+    return kind_of
+
+
+def launched(host, filled, wanted):
+    """The sandbox that a lab of one machine of this kind gets, and the stages that were announced."""
+    lab = SimpleNamespace(machines={"box": None}, setup={"box": wanted.setup.name}, resume={}, directory=wanted.setup.parent,
+                          networks={})
+    stages = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "spec_of", lambda *_: wanted)
+        patch.setattr(launch.gvisor, "settings_for", lambda *_: host)
+        return launch.launch(host, wanted.session_id, lab, stages.append, machinery=filled)["box"], stages
+
+
+def test_a_spare_is_set_up_before_the_click_and_once(host, filled, set_up, shell):
+    wanted = set_up("echo done >>/root/trace; sleep 600 >/dev/null 2>&1 &")
+    filled.want(wanted)
+    settle(filled)
+    box, stages = launched(host, filled, wanted)
+    assert box.container != wanted.name and stages == []
+    assert shell(box, "cat /root/trace; pgrep -c sleep").output.split() == ["done", "1"]
+    sleeping = next(pid for pid in sandbox.group(host, wanted.session_id, "box").pids() if proc.arguments(pid)[:1] == ["sleep"])
+    assert os.getpriority(os.PRIO_PROCESS, sleeping) == 0
+    assert "42" in typed(box, host, "echo $((6 * 7))")
+
+
+@pytest.mark.parametrize("make", [lambda: {"warm": False}, kind_on_a_network])
+def test_what_was_not_set_up_in_advance_is_at_the_click(host, filled, set_up, shell, make):
+    wanted = set_up("echo done >>/root/trace")
+    if isinstance(made := make(), sandbox.Spec):
+        wanted = replace(wanted, interfaces=made.interfaces)
+        filled.want(wanted)
+        settle(filled)
+    box, stages = launched(host, filled, wanted)
+    assert stages[-1] == "setup"
+    assert shell(box, "cat /root/trace").output == "done\n"
+
+
+def test_a_set_up_that_fails_makes_no_spare_and_is_told_to_who_clicks(host, filled, set_up):
+    wanted = set_up("echo no luck; exit 3")
+    filled.want(wanted)
+    settle(filled)
+    assert spares.unclaimed(host) == []
+    with pytest.raises(AgentError, match="status 3, no luck"):
+        launched(host, filled, wanted)
+
+
+def test_another_set_up_is_another_kind(host, set_up):
+    assert spares.key_of(host, set_up("true")) != spares.key_of(host, kind())
 
 
 # --- the shell that waits ---------------------------------------------------------------------------------

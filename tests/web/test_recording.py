@@ -21,7 +21,10 @@ BAD_PAYLOADS = [
     ("terminal", {"number": 0, "machine": "box", "state": "ajar"}),
     ("task_passed", {"task": "x" * 81}), ("task_pending", {"task": "look", "why": 3}),
     ("oom", {"machine": "box", "kills": -1}), ("exited", {"machine": "box"}), ("removed", {"kept": 1}),
-    ("ready", {"facts": {}, "generation": -1}),
+    ("ready", {"facts": {}, "generation": -1}), ("ready", {"facts": {}, "terminals": {}}),
+    ("ready", {"facts": {}, "terminals": [{"number": 8, "machine": "box"}]}), ("ready", {"facts": {}, "terminals": [0]}),
+    ("ready", {"facts": {}, "terminals": [{"number": 0, "machine": ""}]}),
+    ("ready", {"facts": {}, "terminals": [{"number": 0, "machine": "box"}] * 9}),
 ]
 
 

@@ -14,6 +14,7 @@ from labs.consumers import notices as consumer
 from labs.models import LabSession
 from labs.routing import websocket_urlpatterns
 from tests.web.bridge_double import until
+from tests.web.test_sessions import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,6 +38,22 @@ async def test_alice_gets_the_state_with_her_place_and_then_each_change(alice, s
     await sync_to_async(notices.send_warning)(session, 5)
     assert await socket.receive_json_from() == {"type": "warning", "minutes": 5}
     await socket.disconnect()
+
+
+async def test_what_the_page_was_rendered_with_is_what_its_socket_says_until_something_happens(alice, client, lesson, session):
+    await sync_to_async(client.force_login)(alice)
+    page = (await sync_to_async(client.get)(lesson.get_absolute_url())).content.decode()
+    socket = await opened(alice, session.id)
+    first = (await socket.receive_json_from())["stand"]
+    assert f'data-stand="{first}"' in page
+    await sync_to_async(tell)(session, "ready", 1, facts={})
+    ready = (await socket.receive_json_from())["stand"]
+    await sync_to_async(tell)(session, "task_passed", 2, task="look", saw="it")
+    await socket.receive_json_from()
+    await socket.disconnect()
+    again = await opened(alice, session.id)
+    assert len({first, ready, (await again.receive_json_from())["stand"]}) == 3
+    await again.disconnect()
 
 
 async def test_bob_ines_and_charlie_get_nothing(bob, ines, charlie, session):

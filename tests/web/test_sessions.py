@@ -57,6 +57,15 @@ def test_two_words_that_overtake_one_another_both_count(alice, lesson, asked):
     assert (session.state, session.last_seq) == ("ready", 4)
 
 
+def test_ready_names_the_terminals_that_are_open(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    session.terminals.create(number=1, machine="old", title="mine", state="opening")
+    terminals = [{"number": 0, "machine": "box"}, {"number": 1, "machine": "box"}]
+    assert tell(session, "ready", 1, facts={}, terminals=terminals)
+    assert list(session.terminals.values_list("number", "machine", "title", "state")) == [
+        (0, "box", "outside", "open"), (1, "box", "mine", "open")]
+
+
 def test_an_older_word_about_the_same_thing_is_not_heard(alice, lesson, asked):
     session = sessions.start(alice, lesson)
     tell(session, "ready", 1, facts={})

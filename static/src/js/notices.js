@@ -1,5 +1,5 @@
 // The session's notices (JSON over its own WebSocket), passed on as events named by their type. After every
-// (re)connection it says "connected", so that listeners fetch what they may have missed.
+// (re)connection the server says the session's state, whose "stand" tells whether anything was missed.
 const FINAL = new Set([4401, 4404, 4410]);
 
 export class Notices extends EventTarget {
@@ -13,10 +13,7 @@ export class Notices extends EventTarget {
 
   open() {
     const socket = this.socket = new WebSocket(this.url);
-    socket.onopen = () => {
-      this.attempts = 0;
-      this.dispatchEvent(new CustomEvent("connected"));
-    };
+    socket.onopen = () => { this.attempts = 0; };
     socket.onmessage = ({ data }) => {
       const notice = JSON.parse(data);
       this.dispatchEvent(new CustomEvent(notice.type, { detail: notice }));

@@ -10,6 +10,7 @@ export class Session {
   constructor(onPage) {
     this.onPage = onPage;
     this.since = performance.now();
+    this.stand = this.part.dataset.stand;
     setInterval(() => this.sayIfSlow(), 500);
     setInterval(() => { if (this.isMoving) this.refresh(); }, POLL_MS);
   }
@@ -19,8 +20,7 @@ export class Session {
   get isMoving() { return ["queued", "starting", "ending"].includes(this.state); }
 
   listen(notices) {
-    notices.addEventListener("connected", () => this.refresh());
-    notices.addEventListener("state", ({ detail }) => { if (detail.state !== this.state || detail.expires_at) this.refresh(); });
+    notices.addEventListener("state", ({ detail }) => { if (detail.stand !== this.stand) this.refresh(); });
     notices.addEventListener("stage", ({ detail }) => this.mark(detail));
   }
 
@@ -30,6 +30,7 @@ export class Session {
   }
 
   take(page) {
+    this.stand = page.querySelector("#session-state")?.dataset.stand ?? this.stand;
     for (const selector of ["#session-reach", "#session-state", "#session-tools"]) {
       const [ours, theirs] = [document, page].map((one) => one.querySelector(selector));
       if (theirs && theirs.dataset.version !== ours.dataset.version) replacePart(selector, theirs);
