@@ -32,8 +32,8 @@ def state_of(session: LabSession) -> dict[str, Any]:
     """The session as a page may know it; ``detail`` is for the operator and stays here."""
     unreachable = is_unreachable(session)
     reason = REASONS.get("unreachable" if unreachable else session.reason)
-    notice = {"type": "state", "stand": stand_of(session, unreachable), "unreachable": unreachable, "state": session.state, "reason": session.reason,
-              "sentence": reason.sentence if reason else "",
+    notice = {"type": "state", "stand": stand_of(session, unreachable), "unreachable": unreachable,
+              "state": session.state, "reason": session.reason, "sentence": reason.sentence if reason else "",
               "expires_at": session.expires_at.isoformat() if session.expires_at else None,
               "deadline_at": session.deadline_at.isoformat() if session.deadline_at else None}
     if session.state == LabSession.State.QUEUED:

@@ -44,7 +44,7 @@ class Held:
 
     name: str
     key: str
-    is_alive: bool
+    is_fit: bool
 
 
 def plan(wanted: Sequence[str], held: Sequence[Held], warm: int, room: int) -> tuple[list[str], str | None]:
@@ -57,7 +57,7 @@ def plan(wanted: Sequence[str], held: Sequence[Held], warm: int, room: int) -> t
         kept[key] = min(warm, max(0, room - sum(kept.values())))
     surplus, missing = [], dict(kept)
     for spare in held:
-        if spare.is_alive and missing.get(spare.key, 0):
+        if spare.is_fit and missing.get(spare.key, 0):
             missing[spare.key] -= 1
         else:
             surplus.append(spare.name)
@@ -115,7 +115,7 @@ class Pool:
         self._changed.set()
 
     def count(self) -> int:
-        return sum(spare.is_alive() for spare in spares.unclaimed(self.settings))
+        return sum(spare.is_fit() for spare in spares.unclaimed(self.settings))
 
     def run(self, stopped: threading.Event) -> None:
         """Thread body: take over what a former process left, then keep what is wanted."""
@@ -138,7 +138,7 @@ class Pool:
             teardown.discard_spare(self.settings, name)
             log.info("removed what was left of spare=%s", name)
         kinds, here = self._keys(), {spare.name: spare for spare in spares.unclaimed(self.settings)}
-        held = [Held(spare.name, spare.key, spare.is_alive()) for spare in here.values()]
+        held = [Held(spare.name, spare.key, spare.is_fit()) for spare in here.values()]
         surplus, missing = plan(list(kinds), held, self.settings.warm, self.capacity.limit - self.capacity.used())
         if surplus:
             spares.discard(self.settings, here[surplus[0]])

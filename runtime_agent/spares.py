@@ -22,6 +22,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ from runtime_agent.settings import Settings
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 NICE = 10
+MAX_AGE_SECONDS = 24 * 3600.0
+"""A set-up may make what does not last for ever, a certificate for one."""
 log = logging.getLogger(__name__)
 
 
@@ -62,12 +65,14 @@ class Spare:
     runtime: str
     started: conmon.Started
     start_ticks: int
+    made_at: float
     ahead: dict[str, Any]
     """What PID 1 runs for already, as it goes into a sandbox's state: "waiting_shell" and "is_set_up"; or nothing."""
 
-    def is_alive(self) -> bool:
-        """Do both its conmon and the process that is or will be PID 1 still wait?"""
-        return (proc.is_alive(self.started.conmon_pid, self.started.conmon_start_ticks)
+    def is_fit(self) -> bool:
+        """Do both its conmon and the process that is or will be PID 1 still wait, and not for too long?"""
+        return (0 <= time.time() - self.made_at < MAX_AGE_SECONDS
+                and proc.is_alive(self.started.conmon_pid, self.started.conmon_start_ticks)
                 and proc.is_alive(self.started.pid, self.start_ticks))
 
 
@@ -95,7 +100,7 @@ def _configuration(text: str) -> str:
 
 def make(settings: Settings, spec: Spec) -> Spare:
     """Make one more for ``spec``. Raises AgentError, and then nothing is left of it."""
-    key = key_of(settings, spec)  # first: what changes meanwhile makes it stale
+    key, made_at = key_of(settings, spec), time.time()  # first: what changes meanwhile makes it stale
     own = replace(spec, session_id=str(uuid.uuid4()))
     home = settings.spares_dir / own.name
     settings.spares_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,11 +114,11 @@ def make(settings: Settings, spec: Spec) -> Spare:
         state.save(home, {
             "container": own.name, "key": key, "spec": own.to_state(), "runtime": settings.runtime,
             "waiting_pid": started.pid, "waiting_start_ticks": ticks, "conmon_pid": started.conmon_pid,
-            "start_time_ticks": started.conmon_start_ticks, "ahead": ahead})
+            "start_time_ticks": started.conmon_start_ticks, "made_at": made_at, "ahead": ahead})
     except BaseException:
         teardown.discard_spare(settings, own.name)
         raise
-    return Spare(own.name, key, own, settings.runtime, started, ticks, ahead)
+    return Spare(own.name, key, own, settings.runtime, started, ticks, made_at, ahead)
 
 
 def _can_run(settings: Settings, spec: Spec) -> bool:
@@ -148,7 +153,7 @@ def _by_age(settings: Settings) -> Iterator[Spare]:
 def _read(found: dict[str, Any]) -> Spare:
     started = conmon.Started(found["conmon_pid"], found["start_time_ticks"], found["waiting_pid"])
     return Spare(found["container"], found["key"], Spec.from_state(found["spec"]), found["runtime"], started,
-                 found["waiting_start_ticks"], found.get("ahead", {}))
+                 found["waiting_start_ticks"], found.get("made_at", 0.0), found.get("ahead", {}))
 
 
 def claim(settings: Settings, spec: Spec) -> Spare | None:
@@ -158,7 +163,7 @@ def claim(settings: Settings, spec: Spec) -> Spare | None:
     """
     key, home = key_of(settings, spec), sandbox.directory(settings, spec.session_id, spec.machine)
     for spare in _by_age(settings):
-        if spare.key != key or not spare.is_alive():
+        if spare.key != key or not spare.is_fit():
             continue
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:

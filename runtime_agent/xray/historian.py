@@ -2,8 +2,8 @@
 
 A session is looked at when a command has ended or its processes were seen to change, at most every two seconds; at rest
 its process numbers are compared every ten seconds and everything is looked at once a minute. While a panel is open, the
-panel's own looks are noted and none is made here. In a rush, when students wait for their start, looks are rarer. Histories are written beside the session's record, so that they outlive
-a restart of the agent.
+panel's own looks are noted and none is made here. In a rush, when students wait for their start, looks are rarer.
+Histories are written beside the session's record, so that they outlive a restart of the agent.
 """
 
 from __future__ import annotations

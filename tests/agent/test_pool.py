@@ -50,7 +50,7 @@ class Shelf:
         if self.fails:
             raise AgentError("disk-full", "none")
         self.there.append(SimpleNamespace(name=str(uuid.uuid4()), key=self.key_of(settings, spec),
-                                          is_alive=lambda: True))
+                                          is_fit=lambda: True))
         return self.there[-1]
 
     def discard(self, settings, spare):

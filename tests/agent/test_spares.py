@@ -1,6 +1,7 @@
 """Claiming a spare: once, atomically, and only one that is what would be made now. Files only; no container runs."""
 
 import os
+import time
 import threading
 import uuid
 from dataclasses import replace
@@ -37,7 +38,8 @@ def lay_down(host, wanted, pid=None):
     me, ticks = os.getpid(), proc.start_ticks(os.getpid())
     state.save(home, {
         "container": own.name, "key": spares.key_of(host, wanted), "spec": own.to_state(), "runtime": "crun",
-        "waiting_pid": pid or me, "waiting_start_ticks": ticks, "conmon_pid": me, "start_time_ticks": ticks})
+        "waiting_pid": pid or me, "waiting_start_ticks": ticks, "conmon_pid": me, "start_time_ticks": ticks,
+        "made_at": time.time()})
     return own.name
 
 

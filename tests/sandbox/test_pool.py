@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import uuid
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -191,7 +192,7 @@ def test_one_that_dies_while_it_waits_is_not_given_out_and_goes(host, who):
     settle(filled)
     spare = spares.unclaimed(host)[0]
     os.kill(getattr(spare.started, who), signal.SIGKILL)
-    wait_until(lambda: not spare.is_alive(), what="its death")
+    wait_until(lambda: not spare.is_fit(), what="its death")
     assert filled.count() == 0
     assert filled.create(host, wanted).container == wanted.name
     settle(filled)
@@ -365,6 +366,19 @@ def test_a_set_up_that_fails_makes_no_spare_and_is_told_to_who_clicks(host, fill
     assert spares.unclaimed(host) == []
     with pytest.raises(AgentError, match="status 3, no luck"):
         launched(host, filled, wanted)
+
+
+@pytest.mark.parametrize("made_at", [time.time() - spares.MAX_AGE_SECONDS, time.time() + 3600])
+def test_what_a_set_up_made_does_not_grow_old_in_the_pool(host, filled, made_at):
+    filled.want(kind())
+    settle(filled)
+    for spare in spares.unclaimed(host):
+        home = host.spares_dir / spare.name
+        state.save(home, {**state.load(home), "made_at": made_at})
+    assert filled.count() == 0
+    assert filled.create(host, wanted := kind()).container == wanted.name
+    settle(filled)
+    assert filled.count() == 2
 
 
 def test_another_set_up_is_another_kind(host, set_up):
