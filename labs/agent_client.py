@@ -84,14 +84,14 @@ def report_later(session: LabSession, host: str) -> None:
 
 
 def connect() -> redis.Redis:
-    """Its connection is kept for the next one who asks: to make one costs ten times what a command does. One that Redis
+    """Its connections are kept for the next one who asks: to make one costs ten times what a command does. One that Redis
     closed meanwhile is made anew."""
-    return redis.Redis(connection_pool=_pool(settings.REDIS_URL))
+    return _client(settings.REDIS_URL)
 
 
 @functools.lru_cache(4)
-def _pool(url: str) -> redis.ConnectionPool:
-    return redis.ConnectionPool.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, socket_timeout=2, socket_connect_timeout=2))
 
 
 def living_hosts() -> dict[str, dict[str, Any]]:

@@ -31,11 +31,15 @@ class HostFull(Exception):
 
 
 class Capacity:
-    """Counts places. ``living`` lists the places whose sandboxes exist, as the disk has it."""
+    """Counts places. ``living`` lists the places whose sandboxes exist, as the disk has it; a list is good for
+    ``fresh_seconds``, because a start asks several times and there may be hundreds."""
 
-    def __init__(self, limit: int, living: Callable[[], Iterable[Place]], clock: Callable[[], float] = time.monotonic):
+    def __init__(self, limit: int, living: Callable[[], Iterable[Place]], clock: Callable[[], float] = time.monotonic,
+                 fresh_seconds: float = 0.0):
         self.limit = limit
-        self._living, self._clock = living, clock
+        self._living, self._clock, self._fresh_seconds = living, clock, fresh_seconds
+        self._listed: set[Place] = set()
+        self._listed_at = float("-inf")
         self._rushed_at = float("-inf")
         self._placing: set[Place] = set()
         self._arrived = 0
@@ -99,12 +103,25 @@ class Capacity:
             self._placing |= wanted
         try:
             yield
+        except BaseException:
+            self.note_removed()
+            raise
+        else:
+            with self._lock:
+                self._listed |= wanted
         finally:
             with self._lock:
                 self._placing -= wanted
 
+    def note_removed(self) -> None:
+        """Sandboxes have gone: whoever asks next gets a list of now."""
+        with self._lock:
+            self._listed_at = float("-inf")
+
     def _taken(self) -> set[Place]:
-        return set(self._living()) | self._placing
+        if self._clock() - self._listed_at >= self._fresh_seconds:
+            self._listed, self._listed_at = set(self._living()), self._clock()
+        return self._listed | self._placing
 
 
 class QueueTap:

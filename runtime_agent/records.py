@@ -88,10 +88,13 @@ class Records:
 
     def machines(self, session_id: str) -> list[str]:
         """Every machine that has left anything on the disk: whole, half made, or only its kept layer."""
-        directory = self._directory(session_id)
-        made = [entry.name for entry in directory.iterdir() if entry.is_dir()] if directory.exists() else []
         kept = [path.stem[len(session_id) + 1:] for path in self.disks_dir.glob(f"{session_id}-*.img")]
-        return sorted({*made, *kept})
+        return sorted({*self.made(session_id), *kept})
+
+    def made(self, session_id: str) -> list[str]:
+        """Of these, what is not only kept; a session with a sandbox has no other, and there may be hundreds of disks."""
+        directory = self._directory(session_id)
+        return sorted(entry.name for entry in directory.iterdir() if entry.is_dir()) if directory.exists() else []
 
     def disk_path(self, session_id: str, machine: str) -> Path:
         return self.disks_dir / f"{protocol.check_session_id(session_id)}-{machine}.img"

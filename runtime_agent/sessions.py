@@ -133,7 +133,7 @@ class Sessions:
         rows, cols = terminal_codec.clamp_size(int(rows), int(cols))
         with self.turns.take(session_id):
             record = self.records.find(session_id)
-            if record is None or machine not in self.records.machines(session_id):
+            if record is None or machine not in self.records.made(session_id):
                 log.warning("no sandbox for a terminal session_id=%s machine=%r", session_id, machine)
                 return
             is_open = False
@@ -150,7 +150,7 @@ class Sessions:
         protocol.terminal_id(session_id, number)
         with self.turns.take(session_id):
             record = self.records.find(session_id)
-            for machine in self.records.machines(session_id) if record else ():
+            for machine in self.records.made(session_id) if record else ():
                 box = self.machinery.find(self.settings, session_id, machine)
                 if box is not None and self.terminals.hang_up(box, number):
                     self.emit("terminal", record, {"number": number, "machine": machine, "state": "closed", "status": None})
@@ -172,7 +172,7 @@ class Sessions:
             self.records.bury(session_id, generation)
             self.outbox.emit("removed", session_id, {"kept": bool(keep), "generation": generation,
                                                      "bytes": self.records.bytes_of(session_id)})
-        self.on_places_changed(0)
+        self._note_free_places()
 
     def drop_kept(self, kept: Kept) -> None:
         """Delete the files of an ended session to make room, and say so; one that has been resumed is left alone."""
@@ -205,7 +205,7 @@ class Sessions:
                                     "points": self.points.told(record.session_id)})
 
     def _open_terminals(self, session_id: str) -> list[dict[str, Any]]:
-        boxes = (self.machinery.find(self.settings, session_id, machine) for machine in self.records.machines(session_id))
+        boxes = (self.machinery.find(self.settings, session_id, machine) for machine in self.records.made(session_id))
         return [{"number": int(number), "machine": box.machine} for box in boxes if box
                 for number, entry in box.state.get("terminals", {}).items() if Terminal.from_state(entry).is_alive()]
 
@@ -241,6 +241,10 @@ class Sessions:
             record.state = "exited"
             self.records.save(record)
         self._emit_failed(record.session_id, record.generation, error)
+        self._note_free_places()
+
+    def _note_free_places(self) -> None:
+        self.capacity.note_removed()
         self.on_places_changed(0)
 
     def _remove_machines(self, session_id: str, keep: bool) -> None:

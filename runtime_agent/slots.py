@@ -47,12 +47,13 @@ def release(settings: Settings, owner: str) -> None:
                 (folder / str(slot)).unlink()
 
 
-def hand_over(settings: Settings, owner: str, heir: str) -> None:
-    """Let ``heir`` have the slot of ``owner``. Repeats safely."""
+def hand_over(settings: Settings, slot: int, owner: str, heir: str) -> None:
+    """Let ``heir`` have ``slot``, if it is the one of ``owner``. Raises AgentError("start-failed") if it is not."""
     with _locked(settings) as folder:
-        for slot, holder in _leases(folder).items():
-            if holder == owner:
-                _write(folder / str(slot), heir)
+        file = folder / str(slot)
+        if not file.exists() or file.read_text() != owner:
+            raise AgentError("start-failed", f"slot {slot} is not {owner}'s")
+        _write(file, heir)
 
 
 def leased(settings: Settings) -> dict[int, str]:

@@ -16,7 +16,6 @@ A spare fits if everything it was made from is what would be used now: ``key_of`
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -66,6 +65,7 @@ class Spare:
     started: conmon.Started
     start_ticks: int
     made_at: float
+    slot: int
     ahead: dict[str, Any]
     """What PID 1 runs for already, as it goes into a sandbox's state: "waiting_shell" and "is_set_up"; or nothing."""
 
@@ -105,6 +105,7 @@ def make(settings: Settings, spec: Spec) -> Spare:
     home = settings.spares_dir / own.name
     settings.spares_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        slot = slots.lease(settings, own.name)
         sandbox.prepare(settings, own, home=home)
         started = spawn.create_container(settings, own.name, home, nice=NICE)
         ticks = proc.start_ticks(started.pid)
@@ -114,11 +115,11 @@ def make(settings: Settings, spec: Spec) -> Spare:
         state.save(home, {
             "container": own.name, "key": key, "spec": own.to_state(), "runtime": settings.runtime,
             "waiting_pid": started.pid, "waiting_start_ticks": ticks, "conmon_pid": started.conmon_pid,
-            "start_time_ticks": started.conmon_start_ticks, "made_at": made_at, "ahead": ahead})
+            "start_time_ticks": started.conmon_start_ticks, "made_at": made_at, "slot": slot, "ahead": ahead})
     except BaseException:
         teardown.discard_spare(settings, own.name)
         raise
-    return Spare(own.name, key, own, settings.runtime, started, ticks, made_at, ahead)
+    return Spare(own.name, key, own, settings.runtime, started, ticks, made_at, slot, ahead)
 
 
 def _can_run(settings: Settings, spec: Spec) -> bool:
@@ -136,24 +137,20 @@ def _run(settings: Settings, own: Spec, pid: int, home: Path) -> dict[str, Any]:
 
 def unclaimed(settings: Settings) -> list[Spare]:
     """Every spare that can still be claimed, alive or not, the oldest first."""
-    return list(_by_age(settings))
+    return sorted(_each(settings), key=lambda spare: spare.made_at)
 
 
-def _by_age(settings: Settings) -> Iterator[Spare]:
-    """The same, each read when it is asked for: a claim looks at the first that fits, and there may be hundreds."""
-    found = []
-    for file in settings.spares_dir.glob(f"*/{state.FILE}"):
-        with contextlib.suppress(FileNotFoundError):  # claimed while we looked
-            found.append((file.stat().st_mtime_ns, file))
-    for _, file in sorted(found):
-        if known := state.load(file.parent):
+def _each(settings: Settings) -> Iterator[Spare]:
+    """The same in any order, each read when it is asked for: a claim takes the first that fits, and there may be hundreds."""
+    for name in os.listdir(settings.spares_dir) if settings.spares_dir.exists() else ():
+        if known := state.load(settings.spares_dir / name):
             yield _read(known)
 
 
 def _read(found: dict[str, Any]) -> Spare:
     started = conmon.Started(found["conmon_pid"], found["start_time_ticks"], found["waiting_pid"])
     return Spare(found["container"], found["key"], Spec.from_state(found["spec"]), found["runtime"], started,
-                 found["waiting_start_ticks"], found.get("made_at", 0.0), found.get("ahead", {}))
+                 found["waiting_start_ticks"], found.get("made_at", 0.0), found.get("slot", -1), found.get("ahead", {}))
 
 
 def claim(settings: Settings, spec: Spec) -> Spare | None:
@@ -162,7 +159,7 @@ def claim(settings: Settings, spec: Spec) -> Spare | None:
     The session has no sandbox of that name. From here on the caller deletes the session's sandbox if anything fails.
     """
     key, home = key_of(settings, spec), sandbox.directory(settings, spec.session_id, spec.machine)
-    for spare in _by_age(settings):
+    for spare in _each(settings):
         if spare.key != key or not spare.is_fit():
             continue
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -177,7 +174,7 @@ def claim(settings: Settings, spec: Spec) -> Spare | None:
 
 def begin(settings: Settings, spec: Spec, spare: Spare) -> sandbox.Sandbox:
     """Start a claimed spare as the sandbox of ``spec``. Raises AgentError or OSError; the caller deletes."""
-    slots.hand_over(settings, spare.name, spec.name)  # before the disk: a disk never outlives the lease of its ids
+    slots.hand_over(settings, spare.slot, spare.name, spec.name)  # before the disk: a disk never outlives the lease of its ids
     os.rename(rootfs.disk_path(settings, spare.name), rootfs.disk_path(settings, spec.name))
     for pid in (spare.started.pid, spare.started.conmon_pid):
         os.setpriority(os.PRIO_PROCESS, pid, 0)

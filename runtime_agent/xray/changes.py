@@ -36,7 +36,7 @@ class Changes:
         for session_id in self.seen.keys() - asking:
             del self.seen[session_id]
         for session_id in asking:
-            pids = frozenset(pid for machine in self.checker.records.machines(session_id) for pid in cgroups.pids(
+            pids = frozenset(pid for machine in self.checker.records.made(session_id) for pid in cgroups.pids(
                 self.group(self.settings, session_id, machine)))
             if not pids:
                 self.checker.asking.discard(session_id)

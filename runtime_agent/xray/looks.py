@@ -16,7 +16,7 @@ SLOW_PARTS = frozenset({"layers", "changes", "networks", "mounts"})
 
 def boxes(settings: Settings, records: Records, session_id: str, find: Callable[..., Any]) -> dict[str, Any]:
     """The living machines of a session by name."""
-    found = {name: find(settings, session_id, name) for name in records.machines(session_id)}
+    found = {name: find(settings, session_id, name) for name in records.made(session_id)}
     return {name: box for name, box in found.items() if box is not None}
 
 

@@ -136,3 +136,22 @@ def test_creates_that_wait_for_one_another_are_a_rush_and_it_ends_a_moment_after
     assert capacity.is_rush() and not capacity.is_quiet()
     now[0] += RUSH_SECONDS
     assert not capacity.is_rush() and capacity.is_quiet()
+
+
+def test_a_list_of_places_is_kept_for_a_moment_and_never_too_long():
+    living, now, asked = {("a", "box")}, [0.0], []
+    capacity = Capacity(3, lambda: asked.append(1) or set(living), lambda: now[0], fresh_seconds=1)
+    with capacity.placed({("b", "box")}):
+        living.add(("b", "box"))
+    assert (capacity.used(), len(asked)) == (2, 1)
+    with pytest.raises(OSError, match="boom"), capacity.placed({("c", "box")}):
+        raise OSError("boom")
+    living.clear()
+    assert (capacity.used(), len(asked)) == (0, 2)
+    living.add(("d", "box"))
+    assert capacity.used() == 0
+    now[0] += 1
+    assert capacity.used() == 1
+    living.clear()
+    capacity.note_removed()
+    assert capacity.has_room() and capacity.used() == 0

@@ -1,8 +1,8 @@
 """Claiming a spare: once, atomically, and only one that is what would be made now. Files only; no container runs."""
 
 import os
-import time
 import threading
+import time
 import uuid
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def lay_down(host, wanted, pid=None):
     state.save(home, {
         "container": own.name, "key": spares.key_of(host, wanted), "spec": own.to_state(), "runtime": "crun",
         "waiting_pid": pid or me, "waiting_start_ticks": ticks, "conmon_pid": me, "start_time_ticks": ticks,
-        "made_at": time.time()})
+        "made_at": time.time(), "slot": 0})
     return own.name
 
 

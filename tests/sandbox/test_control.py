@@ -82,7 +82,7 @@ def test_the_same_create_twice_makes_one_sandbox(site, session_id):
     site.create(session_id)
     site.create(session_id)
     site.wait_for(session_id, "ready", count=2)
-    assert len(site.of(session_id, "terminal")) == 1
+    assert [event["payload"]["terminals"] for event in site.of(session_id, "ready")] == [[{"number": 0, "machine": "box"}]] * 2
     assert [box.spec.machine for box in sandbox.living(site.settings)
             if box.spec.session_id == session_id] == ["box"]
 
