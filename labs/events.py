@@ -101,7 +101,7 @@ def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> No
     if session.state not in (State.QUEUED, State.STARTING):
         _refuse_sandbox(session, host)
         return None
-    session.host, session.facts = host, payload["facts"]
+    session.host, session.facts, session.started_at = host, payload["facts"], session.started_at or at
     rewinding.note_points(session, payload.get("points", []), None)
     _note_open(session, payload.get("terminals", []))
     sessions.become_ready(session, at)

@@ -27,6 +27,8 @@ from typing import Any
 from runtime_agent import metrics, protocol
 
 RETRY_SECONDS = 1.0
+STAGE_SECONDS = 0.05
+"""How long a stage waits for what comes after it: one that is over before anybody could read it is not sent."""
 log = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], None]
@@ -38,7 +40,7 @@ class Outbox:
 
     def __init__(self, directory: Path, host: str):
         self.directory, self.host = directory, host
-        self.wake = threading.Event()
+        self.wake, self.hurry = threading.Event(), threading.Event()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def emit(self, kind: str, session_id: str, payload: dict[str, Any]) -> None:
@@ -52,6 +54,8 @@ class Outbox:
             _write(self.directory / f"{seq:016d}.json", json.dumps(event))
         metrics.note_event(kind, session_id, payload)
         log.info("event kind=%s session_id=%s seq=%d", kind, session_id, seq)
+        if kind != "stage":
+            self.hurry.set()
         self.wake.set()
 
     def waiting(self) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -69,12 +73,14 @@ class Outbox:
                 yield path, event
 
     def send_now(self, send: Send) -> int:
-        """Send all that waits, in order; the first failure stops it and is raised."""
-        sent = 0
-        for path, event in self.waiting():
-            send(event)
+        """Send all that waits and matters still, in order; the first failure stops it and is raised."""
+        sent, waiting = 0, list(self.waiting())
+        overtaken = _overtaken_stages([event for _, event in waiting])
+        for path, event in waiting:
+            if event["event_id"] not in overtaken:
+                send(event)
+                sent += 1
             path.unlink(missing_ok=True)
-            sent += 1
         return sent
 
     @contextmanager
@@ -101,11 +107,25 @@ def run(outbox: Outbox, send: Send, stopped: threading.Event, failures: tuple[ty
     while not stopped.is_set():
         outbox.wake.wait(RETRY_SECONDS)
         outbox.wake.clear()
+        outbox.hurry.wait(STAGE_SECONDS)
+        outbox.hurry.clear()
         try:
             outbox.send_now(send)
         except failures as error:
             log.warning("events wait for the broker: %s", error)
             stopped.wait(RETRY_SECONDS)
+
+
+def _overtaken_stages(waiting: list[dict[str, Any]]) -> set[str]:
+    """Ids of the stages after which the same run has come further: the site learns nothing from them."""
+    found, further = set(), set()
+    for event in reversed(waiting):
+        run_of = (event["session_id"], event["payload"].get("generation"))
+        if event["kind"] == "stage" and run_of in further:
+            found.add(event["event_id"])
+        elif event["kind"] in ("stage", "ready"):
+            further.add(run_of)
+    return found
 
 
 def _write(path: Path, text: str) -> None:

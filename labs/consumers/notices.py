@@ -27,6 +27,8 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
     """Sends the state at once, then each change. Sessions are found through the user."""
 
     group = ""
+    is_owner = False
+    """Whoever is not has joined the group for a moment, and is told nothing."""
     watching: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -38,17 +40,18 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
             group = notices.group(protocol.check_session_id(self.session_id))
         except protocol.ProtocolError:
             return await self.close(CLOSE_NOT_FOUND)
-        if not await self._is_own():
-            return await self.close(CLOSE_NOT_FOUND)
         self.group = group
         await self.channel_layer.group_add(group, self.channel_name)
-        if (state := await self._seen()) is None:  # asked when we listen already: nothing can change in between
+        state = await self._seen()  # asked when we listen already: nothing can change in between
+        if state is None:
             return await self.close(CLOSE_NOT_FOUND)
         await self.send_json(state)
+        self.is_owner = True
         self.watching = asyncio.ensure_future(self._stay_seen())
 
     async def notice(self, message: dict[str, Any]) -> None:
-        await self.send_json(message["notice"])
+        if self.is_owner:
+            await self.send_json(message["notice"])
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
         await self.close(CLOSE_BAD_FRAME)
@@ -66,10 +69,6 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
                 await self._seen()
             except DatabaseError as error:
                 log.warning("not noted as seen session_id=%s: %s", self.session_id, error)
-
-    @database_sync_to_async
-    def _is_own(self) -> bool:
-        return LabSession.objects.filter(user=self.scope["user"], pk=self.session_id).exists()
 
     @database_sync_to_async
     def _seen(self) -> dict[str, Any] | None:

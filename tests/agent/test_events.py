@@ -35,10 +35,10 @@ def outbox(tmp_path):
 
 def test_events_are_sent_in_order_and_then_forgotten(outbox):
     broker = Broker()
-    for stage in ("placed", "disk", "root"):
-        outbox.emit("stage", SESSION, {"stage": stage})
+    for kills in (1, 2, 3):
+        outbox.emit("oom", SESSION, {"kills": kills})
     assert outbox.send_now(broker.send) == 3
-    assert [event["payload"]["stage"] for event in broker.got] == ["placed", "disk", "root"]
+    assert [event["payload"]["kills"] for event in broker.got] == [1, 2, 3]
     assert counted(event["seq"] for event in broker.got) == [1, 2, 3]
     assert outbox.send_now(broker.send) == 0
 
@@ -63,9 +63,9 @@ def test_an_outage_loses_nothing_and_keeps_the_order(outbox):
 
 
 def test_a_new_process_sends_what_the_old_one_left_and_counts_on(outbox, tmp_path):
-    outbox.emit("stage", SESSION, {"stage": "placed"})
+    outbox.emit("oom", SESSION, {"kills": 1})
     reborn, broker = events.Outbox(tmp_path / "outbox", "host-a"), Broker()
-    reborn.emit("stage", SESSION, {"stage": "disk"})
+    reborn.emit("oom", SESSION, {"kills": 2})
     reborn.send_now(broker.send)
     assert counted(event["seq"] for event in broker.got) == [1, 2]
 
@@ -95,6 +95,18 @@ def test_what_died_between_send_and_removal_is_sent_again_under_the_same_id(outb
     broker.send(event)  # and here the process died
     outbox.send_now(broker.send)
     assert broker.got[0]["event_id"] == broker.got[1]["event_id"]
+
+
+def test_stages_that_are_over_before_they_are_sent_are_not_sent(outbox):
+    broker, other = Broker(), SESSION.replace("1", "2")
+    for session_id, kind, stage, generation in (
+            (SESSION, "stage", "placed", 1), (SESSION, "stage", "placed", 2), (other, "stage", "placed", 2), (SESSION, "oom", "", 2),
+            (SESSION, "stage", "disk", 2), (SESSION, "ready", "", 2), (other, "stage", "disk", 2), (other, "failed", "", 2)):
+        outbox.emit(kind, session_id, {"stage": stage, "generation": generation, "reason": "lost"})
+    outbox.send_now(broker.send)
+    assert [(event["session_id"] == SESSION, event["kind"], event["payload"]["generation"]) for event in broker.got] == [
+        (True, "stage", 1), (True, "oom", 2), (True, "ready", 2), (False, "stage", 2), (False, "failed", 2)]
+    assert list(outbox.waiting()) == []
 
 
 def test_threads_never_share_a_number(outbox):

@@ -62,6 +62,18 @@ async def test_bob_ines_and_charlie_get_nothing(bob, ines, charlie, session):
         assert await socket.receive_output() == {"type": "websocket.close", "code": code}
 
 
+async def test_a_stranger_is_told_nothing_not_even_what_is_said_while_they_are_refused(bob, session, monkeypatch):
+    ask = consumer.SessionConsumer._seen
+
+    async def slowly(self):
+        await sync_to_async(notices.send_warning)(session, 5)
+        return await ask(self)
+    monkeypatch.setattr(consumer.SessionConsumer, "_seen", slowly)
+    socket = await opened(bob, session.id)
+    assert await socket.receive_output() == {"type": "websocket.close", "code": 4404}
+    assert await socket.receive_nothing(0.2)
+
+
 @pytest.mark.parametrize("name", ["00000000-0000-4000-8000-000000000000", "nonsense"])
 async def test_an_id_that_does_not_exist_is_a_strangers(alice, name, db):
     assert (await (await opened(alice, name)).receive_output())["code"] == 4404
