@@ -61,8 +61,10 @@ class Reader:
         return {"id": task["id"], "title": task["title"], "step": task["step"], "points": task["points"], **found}
 
 
-def context(request: HttpRequest, address: Address, wrong: dict[str, dict[str, str]] | None = None) -> dict[str, Any]:
+def context(request: HttpRequest, address: Address, wrong: dict[str, dict[str, str]] | None = None,
+            with_text: bool = True) -> dict[str, Any]:
     """The whole context of labs/lesson.html. ``wrong`` is what was just sent in vain (``lesson_blocks.Known``).
+    Without the text a step has no HTML.
     Raises Http404 if there is no such lesson."""
     reader, token = Reader(request.user, address), csrf(request)["csrf_token"]
     lesson, tasks = reader.lesson, reader.tasks()
@@ -75,7 +77,7 @@ def context(request: HttpRequest, address: Address, wrong: dict[str, dict[str, s
         reader, {task["id"]: task for task in tasks}, reader_facts(reader.session, hosts), wrong or {}, token)
     return {
         "course": module.course, "module": module, "lesson": lesson, "lab": lesson.lab, "tasks": tasks,
-        "document": document(known), "csrf_token": token, "session": session_facts(reader.session),
+        "document": document(known, with_text), "csrf_token": token, "session": session_facts(reader.session),
         "machines": list((reader.session or lesson).lab["machines"]) if lesson.lab else [],
         "previews": (reader.session or lesson).lab.get("previews", []) if lesson.lab else [],
         "terminals": reader.marks.terminals,
@@ -124,16 +126,17 @@ def stages(session: LabSession | None) -> list[dict[str, str]]:
 # --- the document -----------------------------------------------------------------------------------------
 
 
-def document(known: lesson_blocks.Known) -> dict[str, Any]:
+def document(known: lesson_blocks.Known, with_text: bool = True) -> dict[str, Any]:
     """The lesson's document in which every step knows its HTML and its state: new objects, as the document is shared."""
     shared = known.reader.lesson.document
-    return {**shared, "steps": [_step(step, known) for step in shared.get("steps", [])]}
+    return {**shared, "steps": [_step(step, known, with_text) for step in shared.get("steps", [])]}
 
 
-def _step(step: dict[str, Any], known: lesson_blocks.Known) -> dict[str, Any]:
+def _step(step: dict[str, Any], known: lesson_blocks.Known, with_text: bool) -> dict[str, Any]:
     session, tasks = known.reader.session, [task for task in known.tasks.values() if task["step"] == step["id"]]
     passed = sum(task["passed"] for task in tasks)
-    return {**step, "html": lesson_blocks.html(step, known), "can_start_over": rewinding.can_start_over(session, step["id"]),
+    return {**step, "html": lesson_blocks.html(step, known) if with_text else "",
+            "can_start_over": rewinding.can_start_over(session, step["id"]),
             "why_not": rewinding.why_not(session, step["id"]), "is_read": step["id"] in known.reader.marks.read,
             "done": "all" if tasks and passed == len(tasks) else "some" if passed else "none"}
 

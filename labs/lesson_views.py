@@ -34,7 +34,11 @@ def find(course: str, module: str, lesson: str) -> Lesson:
 @require_safe
 @csp_update({"frame-src": [SELF, f"*.{access.preview_host()}:*"]})
 def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
-    return render(request, "labs/lesson.html", lesson_page.context(request, (course, module, lesson)))
+    """With ``?part=sandbox`` only what changes while a sandbox starts or ends; the text is most of a page's cost."""
+    address = (course, module, lesson)
+    if request.GET.get("part") == "sandbox":
+        return render(request, "labs/_sandbox_part.html", lesson_page.context(request, address, with_text=False))
+    return render(request, "labs/lesson.html", lesson_page.context(request, address))
 
 
 @require_POST

@@ -40,7 +40,7 @@ class Outbox:
 
     def __init__(self, directory: Path, host: str):
         self.directory, self.host = directory, host
-        self.wake, self.hurry = threading.Event(), threading.Event()
+        self.wake = threading.Event()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def emit(self, kind: str, session_id: str, payload: dict[str, Any]) -> None:
@@ -54,8 +54,6 @@ class Outbox:
             _write(self.directory / f"{seq:016d}.json", json.dumps(event))
         metrics.note_event(kind, session_id, payload)
         log.info("event kind=%s session_id=%s seq=%d", kind, session_id, seq)
-        if kind != "stage":
-            self.hurry.set()
         self.wake.set()
 
     def waiting(self) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -72,16 +70,21 @@ class Outbox:
             else:
                 yield path, event
 
-    def send_now(self, send: Send) -> int:
-        """Send all that waits and matters still, in order; the first failure stops it and is raised."""
-        sent, waiting = 0, list(self.waiting())
-        overtaken = _overtaken_stages([event for _, event in waiting])
+    def send_now(self, send: Send, young: float = float("inf")) -> bool:
+        """Send all that waits and matters still, in order; the first failure stops it and is raised.
+
+        A stage of a later moment than ``young`` waits on while nothing has come after it. False if one does.
+        """
+        waiting, held = list(self.waiting()), False
+        overtaken, last = _overtaken_stages([event for _, event in waiting]), {event["session_id"]: event for _, event in waiting}
         for path, event in waiting:
+            if event["kind"] == "stage" and event["at"] > young and last[event["session_id"]] is event:
+                held = True
+                continue
             if event["event_id"] not in overtaken:
                 send(event)
-                sent += 1
             path.unlink(missing_ok=True)
-        return sent
+        return not held
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -104,13 +107,12 @@ class Outbox:
 
 def run(outbox: Outbox, send: Send, stopped: threading.Event, failures: tuple[type[Exception], ...]) -> None:
     """Send events until ``stopped``; whatever of ``failures`` the broker raises is retried after a second."""
+    is_done = True
     while not stopped.is_set():
-        outbox.wake.wait(RETRY_SECONDS)
+        outbox.wake.wait(RETRY_SECONDS if is_done else STAGE_SECONDS)
         outbox.wake.clear()
-        outbox.hurry.wait(STAGE_SECONDS)
-        outbox.hurry.clear()
         try:
-            outbox.send_now(send)
+            is_done = outbox.send_now(send, time.time() - STAGE_SECONDS)
         except failures as error:
             log.warning("events wait for the broker: %s", error)
             stopped.wait(RETRY_SECONDS)

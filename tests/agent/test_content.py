@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,6 +56,48 @@ def test_an_altered_check_is_noticed(tmp_path):
     with pytest.raises(AgentError) as caught:
         content.load_lab(tmp_path, digest, BOUNDS)
     assert caught.value.reason == "unknown-lab"
+
+
+@pytest.fixture
+def known(tmp_path, monkeypatch):
+    """A bundle that was read and found good, and how often it is read from now on."""
+    monkeypatch.setattr(content, "SETTLED_SECONDS", -1)
+    digest, read = publish(tmp_path), []
+    lab, load = content.load_lab(tmp_path, digest, BOUNDS), content._load
+    monkeypatch.setattr(content, "_load", lambda *given: read.append(1) or load(*given))
+    return SimpleNamespace(digest=digest, read=read, lab=lab, folder=tmp_path / digest, top=tmp_path)
+
+
+def test_a_bundle_that_is_as_it_was_is_not_read_again(known):
+    assert content.load_lab(known.top, known.digest, BOUNDS) is known.lab
+    assert known.read == []
+    with pytest.raises(AgentError):
+        content.load_lab(known.top, known.digest, dataclasses.replace(BOUNDS, memory_bytes=1))
+
+
+@pytest.mark.parametrize("change", [
+    lambda file: file.write_bytes(file.read_bytes().swapcase()),
+    lambda file: (file.with_name("new").write_bytes(file.read_bytes().swapcase()), file.with_name("new").rename(file)),
+    lambda file: file.unlink(), lambda file: file.with_name("more.sh").touch(), lambda file: file.with_name("odd").symlink_to("/etc"),
+    lambda file: (file.unlink(), file.symlink_to("/etc/shadow"))])
+def test_a_bundle_that_was_good_is_read_again_when_it_changes_whatever_its_times_say(known, change):
+    file = known.folder / "checks" / "one.sh"
+    times = file.stat()
+    change(file)
+    for path in (file, file.parent):
+        if path.exists() and not path.is_symlink():
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(AgentError, match=r".") as caught:
+        content.load_lab(known.top, known.digest, BOUNDS)
+    assert caught.value.reason == "unknown-lab" and known.read
+
+
+def test_what_was_written_a_moment_ago_is_read_again(known, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED_SECONDS", 60)
+    content._known.clear()
+    for _ in range(2):
+        content.load_lab(known.top, known.digest, BOUNDS)
+    assert len(known.read) == 2
 
 
 def test_an_added_file_is_noticed(tmp_path):

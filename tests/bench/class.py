@@ -77,7 +77,7 @@ class Student:
                 session_id = re.search(r'data-session="([0-9a-f-]{36})"', page)[1]
                 stand = await self.wait_ready(session_id)
                 if f'data-stand="{stand}"' not in page:  # the page fetches itself anew before it opens the terminal
-                    await self.fetch()
+                    await self.fetch(LESSON + "?part=sandbox")
                 self.terminal = await self.open(f"/ws/sessions/{session_id}/terminals/0/")
                 self.reading = asyncio.create_task(self.read())
                 await self.terminal.send(terminal_codec.encode(Frame.HELLO, protocol.VERSION, 0, random.getrandbits(63),
@@ -95,8 +95,8 @@ class Student:
             raise RuntimeError(f"the click was answered with {status}")
         return await self.fetch()
 
-    async def fetch(self) -> str:
-        status, page = await self.http("GET", LESSON)
+    async def fetch(self, path: str = LESSON) -> str:
+        status, page = await self.http("GET", path)
         if status != 200:
             raise RuntimeError(f"the lesson was answered with {status}")
         return page

@@ -1,6 +1,7 @@
 """The lesson's page for its readers, and what they send from it: hints, predictions, quizzes, measurements, starts."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -51,6 +52,25 @@ def test_charlie_reads_and_is_asked_to_sign_in(client, lesson, hosts):
     assert "Words to read." in html
     assert "Sign in to start your own sandbox" in html
     assert "data-start" not in html
+
+
+@pytest.mark.parametrize("state", ["queued", "ready", "ended"])
+def test_the_sandboxs_part_of_a_page_says_what_the_page_says_and_leaves_the_text(as_alice, alice, lesson, hosts, asked, state):
+    session = sessions.start(alice, lesson)
+    if state != "queued":
+        tell(session, "ready", 1, facts={}, terminals=[{"number": 0, "machine": "box"}])
+    if state == "ended":
+        sessions.throw_away(session.pk)
+        tell(session, "removed", 2, kept=False)
+    part = as_alice.get(lesson.get_absolute_url(), {"part": "sandbox"}).content.decode()
+    whole = page(as_alice, lesson)
+    wanted = {"session-tools", "session-reach", "session-state", "tools-one"}
+    assert {name for name in wanted if f'id="{name}"' in part} == wanted
+    assert "Words to read." in whole and "Words to read." not in part
+    tokens = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
+    known = {tokens.sub("", line).strip() for line in whole.splitlines()}
+    assert [line for line in tokens.sub("", part).splitlines() if line.strip() not in known] == []
+    assert len(part) < len(whole) / 4
 
 
 def test_without_a_worker_the_page_says_so_and_stays_readable(as_alice, lesson, hosts):

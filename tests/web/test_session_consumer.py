@@ -63,11 +63,11 @@ async def test_bob_ines_and_charlie_get_nothing(bob, ines, charlie, session):
 
 
 async def test_a_stranger_is_told_nothing_not_even_what_is_said_while_they_are_refused(bob, session, monkeypatch):
-    ask = consumer.SessionConsumer._seen
+    ask = vars(consumer.SessionConsumer)["_seen"]
 
     async def slowly(self):
         await sync_to_async(notices.send_warning)(session, 5)
-        return await ask(self)
+        return await ask.__get__(self, type(self))()
     monkeypatch.setattr(consumer.SessionConsumer, "_seen", slowly)
     socket = await opened(bob, session.id)
     assert await socket.receive_output() == {"type": "websocket.close", "code": 4404}

@@ -25,7 +25,8 @@ export class Session {
   }
 
   async refresh() {
-    const response = await fetch(location.href, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    const address = this.isMoving ? `${location.pathname}?part=sandbox` : location.href;
+    const response = await fetch(address, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
     if (response?.ok) this.take(await pageOf(response));
   }
 
