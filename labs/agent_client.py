@@ -164,4 +164,4 @@ def ask_facts(session: LabSession, expression: str) -> Any:
 
 
 def _send(task: str, queue: str, session: LabSession, **arguments: Any) -> None:
-    app.send_task(task, queue=queue, kwargs={"session_id": str(session.id), **arguments})
+    app.send_task(task, queue=queue, kwargs={"session_id": str(session.id), **arguments}, argsrepr="", kwargsrepr="")

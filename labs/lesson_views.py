@@ -26,8 +26,9 @@ MAX_ANSWER_CHARS = 500
 MAX_NUMBER = 1e15
 
 
-def find(course: str, module: str, lesson: str) -> Lesson:
-    return get_object_or_404(Lesson.objects.select_related("module__course"), slug=lesson, module__slug=module,
+def find(course: str, module: str, lesson: str, without: tuple[str, ...] = ()) -> Lesson:
+    """Fields named in ``without`` are not fetched; a document is large."""
+    return get_object_or_404(Lesson.objects.select_related("module__course").defer(*without), slug=lesson, module__slug=module,
                              module__course__slug=course)
 
 
@@ -45,7 +46,7 @@ def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpRes
 @login_required
 def start(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
     """Start, retry, start over, or resume: one button each, all end in one active session."""
-    found = find(course, module, lesson)
+    found = find(course, module, lesson, without=("document",))
     try:
         if wanted := request.POST.get("resume"):
             session = LabSession.objects.filter(user=request.user, lesson=found, pk=_uuid(wanted)).first()

@@ -42,11 +42,10 @@ def start(user: Any, lesson: Lesson) -> LabSession:
     try:
         with transaction.atomic():
             lock_user(user)
-            active = LabSession.objects.filter(user=user, state__in=LabSession.ACTIVE)
-            session = active.filter(lesson=lesson).first()
-            if session:
+            active = list(LabSession.objects.filter(user=user, state__in=LabSession.ACTIVE))
+            if session := next((one for one in active if one.lesson_id == lesson.pk), None):
                 return session
-            if active.count() >= settings.SESSIONS_MAXIMUM:
+            if len(active) >= settings.SESSIONS_MAXIMUM:
                 raise Refused("maximum")
             now = timezone.now()
             session = LabSession.objects.create(user=user, lesson=lesson, lab=lesson.lab,

@@ -201,7 +201,7 @@ BROKER_FAILURES = (OperationalError, OSError)
 def send_event(event: dict[str, Any]) -> None:
     """Hand one event to the site's worker; its id is also the task's, so that logs meet."""
     tasks.app.send_task(protocol.TASK_RECORD_EVENT, kwargs=event, queue=protocol.QUEUE_WEB,
-                        task_id=event["event_id"], retry=False)
+                        task_id=event["event_id"], retry=False, argsrepr="", kwargsrepr="")
 
 
 def memory_bytes() -> dict[str, int]:

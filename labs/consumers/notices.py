@@ -75,5 +75,5 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
         """Note that a page is open; the state, or None if the user has no such session."""
         found = LabSession.objects.filter(user=self.scope["user"], pk=self.session_id)
         found.update(seen_at=timezone.now())
-        session = found.first()
+        session = found.defer("lab", "facts", "points").first()
         return notices.state_of(session) if session else None

@@ -92,7 +92,7 @@ class TerminalConsumer:
 
     @database_sync_to_async
     def _find(self, session_id: str) -> LabSession | None:
-        return LabSession.objects.filter(user=self.scope["user"], pk=session_id).first()
+        return LabSession.objects.filter(user=self.scope["user"], pk=session_id).only("state").first()
 
     async def finish(self, code: int) -> None:
         self.is_closing = True

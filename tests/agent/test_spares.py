@@ -59,11 +59,17 @@ def test_a_spare_is_claimed_once(host):
     assert spares.claim(host, spec()) is None
 
 
-def test_the_oldest_goes_first(host):
+def test_the_oldest_is_listed_first(host):
     names = [lay_down(host, spec()) for _ in range(3)]
     for age, name in enumerate(names):
-        os.utime(host.spares_dir / name / state.FILE, (1000 - age, 1000 - age))
-    assert spares.claim(host, spec()).name == names[2]
+        state.save(host.spares_dir / name, {**state.load(host.spares_dir / name), "made_at": time.time() - age})
+    assert [spare.name for spare in spares.unclaimed(host)] == names[::-1]
+
+
+def test_one_that_is_too_old_is_not_given_out(host):
+    name = lay_down(host, spec())
+    state.save(host.spares_dir / name, {**state.load(host.spares_dir / name), "made_at": time.time() - spares.MAX_AGE_SECONDS})
+    assert spares.claim(host, spec()) is None
 
 
 def test_of_many_threads_each_gets_another_one_or_none(host):

@@ -89,7 +89,7 @@ def asked(monkeypatch, hosts):
     from labs import agent_client
     sent = []
     monkeypatch.setattr(agent_client.app, "send_task",
-                        lambda task, queue, kwargs: sent.append((task, queue, kwargs)))
+                        lambda task, queue, kwargs, **_: sent.append((task, queue, kwargs)))
     monkeypatch.setattr(agent_client, "is_under_way", lambda session: False)
     return sent
 
