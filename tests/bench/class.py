@@ -235,7 +235,7 @@ async def hold_class(site: Instance, keys: list[str], with_pool: bool) -> list[R
     memory = memory_bytes(processes(site))
     await students[0].http("GET", LESSON)  # the site warms its templates, and the agent its pool for this lab
     if with_pool:
-        await asyncio.to_thread(wait_until, lambda: spares(site) >= len(keys), 240, f"{len(keys)} spares")
+        await asyncio.to_thread(wait_until, lambda: spares(site) >= len(keys), 900, f"{len(keys)} spares")
     count = len(students)
     pids = " ".join(f"{name}={child.pid}" for name, child in site.children.items())
     print(f"{count} students click; {spares(site)} spares stand ready; {pids}", file=sys.stderr, flush=True)
