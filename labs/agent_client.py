@@ -117,8 +117,8 @@ def expected_hosts() -> dict[str, dict[str, Any]]:
 
 def read_living(bus: redis.Redis) -> dict[str, dict[str, Any]]:
     """The same, or RedisError. Heartbeats carry Redis' own time, so only one clock is asked."""
-    seconds, _micros = bus.time()
-    hosts = {name.decode(errors="replace"): _heartbeat(value) for name, value in bus.hgetall(protocol.HOSTS_KEY).items()}
+    (seconds, _micros), lines = bus.pipeline(transaction=False).time().hgetall(protocol.HOSTS_KEY).execute()
+    hosts = {name.decode(errors="replace"): _heartbeat(value) for name, value in lines.items()}
     return {name: host for name, host in hosts.items() if host and seconds - host["at"] < settings.HOST_SILENT_SECONDS}
 
 

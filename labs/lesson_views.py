@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from labs import agent_client, lesson_page, marking, options, sessions
+from labs import agent_client, lesson_page, lesson_rows, marking, options, sessions
 from labs import reading as reading_marks
 from labs.event_payload import storable
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
@@ -26,9 +26,8 @@ MAX_ANSWER_CHARS = 500
 MAX_NUMBER = 1e15
 
 
-def find(course: str, module: str, lesson: str, without: tuple[str, ...] = ()) -> Lesson:
-    """Fields named in ``without`` are not fetched; a document is large."""
-    return get_object_or_404(Lesson.objects.select_related("module__course").defer(*without), slug=lesson, module__slug=module,
+def find(course: str, module: str, lesson: str) -> Lesson:
+    return get_object_or_404(Lesson.objects.select_related("module__course"), slug=lesson, module__slug=module,
                              module__course__slug=course)
 
 
@@ -46,7 +45,7 @@ def show(request: HttpRequest, course: str, module: str, lesson: str) -> HttpRes
 @login_required
 def start(request: HttpRequest, course: str, module: str, lesson: str) -> HttpResponse:
     """Start, retry, start over, or resume: one button each, all end in one active session."""
-    found = find(course, module, lesson, without=("document",))
+    found, _last = lesson_rows.open_lesson(request.user, course, module, lesson)
     try:
         if wanted := request.POST.get("resume"):
             session = LabSession.objects.filter(user=request.user, lesson=found, pk=_uuid(wanted)).first()

@@ -21,6 +21,7 @@ import hashlib
 import json
 import logging
 import os
+import random
 import time
 import uuid
 from collections.abc import Iterator
@@ -141,8 +142,11 @@ def unclaimed(settings: Settings) -> list[Spare]:
 
 
 def _each(settings: Settings) -> Iterator[Spare]:
-    """The same in any order, each read when it is asked for: a claim takes the first that fits, and there may be hundreds."""
-    for name in os.listdir(settings.spares_dir) if settings.spares_dir.exists() else ():
+    """The same in any order, each read when it is asked for: a claim takes the first that fits, and there may be hundreds.
+    By chance, so that those who claim at once don't all reach for the same one."""
+    names = os.listdir(settings.spares_dir) if settings.spares_dir.exists() else []
+    random.shuffle(names)
+    for name in names:
         if known := state.load(settings.spares_dir / name):
             yield _read(known)
 

@@ -87,7 +87,8 @@ class Instance:
         return {
             "redis": ["redis-server", "--port", "0", "--unixsocket", f"{self.run}/redis.sock",
                       "--dir", str(self.state / "redis"), "--appendonly", "yes"],
-            "web": [*python, "daphne", "-b", "127.0.0.1", "-p", str(self.port), "-v", "0", "labsite.asgi:application"],
+            "web": [*python, "daphne", "-b", "127.0.0.1", "-p", str(self.port), "-v", "0",
+                    "--websocket_connect_timeout", "60", "labsite.asgi:application"],
             "worker": [*python, "celery", "-q", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads", "-c", "4",
                        "-s", str(self.state / "web" / "beat"), "--without-gossip", "--without-mingle"],
             "control": [*python, "runtime_agent", "control"],

@@ -144,7 +144,7 @@ def every(places: Places, listen: str, port: int) -> list[Service]:
     services = [
         Service("redis", redis_command(places), shared_environment(places), waits_for=places.socket),
         Service("web", [python, "-m", "daphne", "-b", listen, "-p", str(port), "--no-server-name", "-v", "0",
-                        "labsite.asgi:application"], site),
+                        "--websocket_connect_timeout", "60", "labsite.asgi:application"], site),
         Service("worker", [python, "-m", "celery", "-q", "-A", "labsite", "worker", "-B", "-Q", "web", "-P", "threads",
                            "-c", "4",
                            "-s", str(places.state / "web" / "beat"), "--without-gossip", "--without-mingle",

@@ -1,12 +1,16 @@
 """What `./lab` tells the site's processes and the commands beside it about addresses and settings."""
 
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from deploy.lab import ground, services
 from deploy.lab.places import Places
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -67,3 +71,11 @@ def test_what_the_command_itself_is_told_comes_first(places, monkeypatch):
 def test_this_machines_addresses_are_those_that_the_kernel_has():
     shown = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=True).stdout
     assert all(f" {address}/" in shown for address in services.own_addresses())
+
+
+@pytest.mark.parametrize("file", ["deploy/lab/services.py", "deploy/systemd/bulkhead-web.service", "docker-compose.yml"])
+def test_a_socket_that_is_opened_in_a_rush_is_waited_for_wherever_daphne_runs(file):
+    """daphne's own choice is 5 s, and 200 students at once are not done with their pages by then."""
+    words = (PROJECT / file).read_text()
+    assert "daphne" in words
+    assert re.search(r"--websocket_connect_timeout\W+60\b", words)
