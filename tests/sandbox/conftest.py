@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_agent import cgroup, images, namespace, sandbox, settings, spawn
+from runtime_agent import attacks, cgroup, images, namespace, sandbox, settings, spawn
 from tests.instance import PATIENCE
 from tests.no_skips import pytest_runtest_makereport  # noqa: F401
 
@@ -41,6 +41,11 @@ def agent(tmp_path_factory) -> Iterator[settings.Settings]:
         sandbox.delete(chosen, home.parent.name, home.name)
     cgroup.Group(chosen.cgroup).remove()
     shutil.rmtree(chosen.run_dir)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_attacks():
+    attacks.ROW_SECONDS *= PATIENCE
 
 
 @pytest.fixture

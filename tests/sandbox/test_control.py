@@ -14,7 +14,7 @@ import redis
 from runtime_agent import control, protocol, sandbox, slots, spares, spawn
 from runtime_agent.keyboard import Keyboard
 from tests.agent.labs import lab_document, publish
-from tests.instance import wait_until
+from tests.instance import PATIENCE, wait_until
 from tests.sandbox.stage import Site, agent
 
 pytestmark = pytest.mark.sandbox
@@ -48,14 +48,14 @@ def test_a_click_becomes_a_shell_and_a_command_a_passed_task(site, session_id):
     stages = [event["payload"]["stage"] for event in site.of(session_id, "stage")]
     assert stages == [stage for stage in protocol.STAGES if stage in stages], "in order; those over at once are left out"
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line("echo $((6*7)); id -un", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line("echo $((6*7)); id -un", 10 * PATIENCE)
         assert b"42" in hands.screen
         assert b"student" in hands.screen
-        hands.type_line("touch /tmp/one", 10)
+        hands.type_line("touch /tmp/one", 10 * PATIENCE)
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         assert site.wait_for(session_id, "task_passed", task="one")["payload"]["saw"] == "saw one"
-        hands.type_line("touch /tmp/two", 10)
+        hands.type_line("touch /tmp/two", 10 * PATIENCE)
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         site.wait_for(session_id, "task_passed", task="two")
         assert not site.of(session_id, "task_pending"), "nobody has tried the third yet"
@@ -71,8 +71,8 @@ def test_a_broken_shell_cannot_break_the_check(site, session_id):
     site.create(session_id, publish(site.settings.content_dir, document))
     site.wait_for(session_id, "ready")
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line("touch /tmp/one; rm -f /bin/sh /bin/dash /bin/bash /bin/test; echo gone", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line("touch /tmp/one; rm -f /bin/sh /bin/dash /bin/bash /bin/test; echo gone", 10 * PATIENCE)
     site.tell(protocol.TASK_CHECK, session_id=session_id)
     site.wait_for(session_id, "task_passed", task="one")
 
@@ -161,17 +161,17 @@ def test_a_killed_control_worker_costs_nobody_their_session(site, session_id):
     site.create(session_id)
     site.wait_for(session_id, "ready")
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line("remember=me", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line("remember=me", 10 * PATIENCE)
         site.instance.kill("control")
-        hands.type_line("touch /tmp/one; echo still-$remember", 10)
+        hands.type_line("touch /tmp/one; echo still-$remember", 10 * PATIENCE)
         assert b"still-me" in hands.screen
         site.tell(protocol.TASK_REPORT, session_id=session_id)
         site.instance.start("control")
         site.wait_for(session_id, "ready", count=2)
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         site.wait_for(session_id, "task_passed", task="one")
-        hands.type_line("echo after-$remember", 10)
+        hands.type_line("echo after-$remember", 10 * PATIENCE)
         assert b"after-me" in hands.screen
 
 
@@ -213,8 +213,8 @@ def test_spares_outlive_a_killed_control_worker_and_the_next_click_gets_one(tmp_
         assert sandbox.container(site.settings, second, "box") == waiting
         assert re.search(f"spare={waiting} session_id={second}", site.instance.log("control"))
         with keyboard(site, second) as hands:
-            hands.wait_ready(0, 10)
-            hands.type_line("touch /tmp/one", 10)
+            hands.wait_ready(0, 10 * PATIENCE)
+            hands.type_line("touch /tmp/one", 10 * PATIENCE)
         site.wait_for(second, "task_passed", task="one")
         spare()
         site.create(third)

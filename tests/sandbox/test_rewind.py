@@ -13,7 +13,7 @@ from runtime_agent import diskcopy, mountapi, protocol, rootfs, sandbox, spawn
 from runtime_agent.diskcopy import Skipped, Source
 from runtime_agent.points import Points
 from tests.agent.labs import lab_document, publish, task
-from tests.instance import wait_until
+from tests.instance import PATIENCE, wait_until
 from tests.sandbox.stage import agent as running_agent
 from tests.sandbox.test_control import keyboard
 
@@ -162,7 +162,7 @@ def session_id():
 
 
 def pass_step(site, session_id, hands, name: str) -> None:
-    hands.type_line(f"touch {HOME}/{name}", 10)
+    hands.type_line(f"touch {HOME}/{name}", 10 * PATIENCE)
     site.tell(protocol.TASK_CHECK, session_id=session_id)
     site.wait_for(session_id, "task_passed", task=name)
 
@@ -175,7 +175,7 @@ def test_starting_a_step_over_keeps_earlier_files_and_drops_later_ones(site, ses
     site.create(session_id)
     site.wait_for(session_id, "ready")
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
+        hands.wait_ready(0, 10 * PATIENCE)
         pass_step(site, session_id, hands, "one")
         site.wait_for(session_id, "points")
         pass_step(site, session_id, hands, "two")
@@ -186,16 +186,16 @@ def test_starting_a_step_over_keeps_earlier_files_and_drops_later_ones(site, ses
     ready = site.wait_for(session_id, "ready", count=2)["payload"]
     assert [point["step"] for point in ready["points"]] == ["second"]
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line(f"ls {HOME}", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line(f"ls {HOME}", 10 * PATIENCE)
         assert b"one" in hands.screen.rpartition(b"ls ")[2]
         assert b"two" not in hands.screen.rpartition(b"ls ")[2]
         pass_step(site, session_id, hands, "two")
     rewind(site, session_id, 3, "first")
     assert site.wait_for(session_id, "ready", generation=3)["payload"]["points"] == []
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line(f"ls {HOME}/one", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line(f"ls {HOME}/one", 10 * PATIENCE)
         assert b"No such file" in hands.screen
 
 
@@ -204,14 +204,14 @@ def test_a_kill_of_control_during_a_point_leaves_no_half_point_and_no_frozen_dis
     site.wait_for(session_id, "ready")
     folder = site.settings.agent_dir / "points" / session_id
     with keyboard(site, session_id) as hands:
-        hands.wait_ready(0, 10)
-        hands.type_line(f"head -c 40M /dev/urandom >{HOME}/big", 20)
-        hands.type_line(f"touch {HOME}/one", 10)
+        hands.wait_ready(0, 10 * PATIENCE)
+        hands.type_line(f"head -c 40M /dev/urandom >{HOME}/big", 20 * PATIENCE)
+        hands.type_line(f"touch {HOME}/one", 10 * PATIENCE)
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         wait_until(lambda: list(folder.glob(".building-*/*.img")), 20, "a copy to begin")
         site.instance.kill("control")
         assert [entry.name for entry in folder.iterdir()] == [".building-01"]
-        hands.type_line(f"touch {HOME}/alive && ls {HOME}/alive", 10)
+        hands.type_line(f"touch {HOME}/alive && ls {HOME}/alive", 10 * PATIENCE)
         site.instance.start("control")
         site.tell(protocol.TASK_CHECK, session_id=session_id)
         found = site.wait_for(session_id, "points")["payload"]
