@@ -22,10 +22,9 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from runtime_agent import (
@@ -163,7 +162,7 @@ def start(settings: Settings, spec: Spec) -> Sandbox:
 
 
 def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started,
-          ahead: Mapping[str, Any] = MappingProxyType({})) -> Sandbox:
+          ahead: dict[str, Any] | None = None) -> Sandbox:
     """The same for container ``name``, which is created already; if something was done ``ahead``, its PID 1 runs, and that
     goes into the state. The caller deletes if this raises."""
     home = directory(settings, spec.session_id, spec.machine)
@@ -175,7 +174,7 @@ def begin(settings: Settings, spec: Spec, name: str, started: conmon.Started,
     state.save(home, {
         "spec": spec.to_state(), "container": name, "runtime": settings.runtime, "init_pid": started.pid,
         "init_start_ticks": ticks, "conmon_pid": started.conmon_pid, "start_time_ticks": started.conmon_start_ticks,
-        "created_at": time.time(), "terminals": {}, **ahead})
+        "created_at": time.time(), "terminals": {}, **(ahead or {})})
     return Sandbox(settings, spec, home)
 
 
