@@ -10,7 +10,8 @@ from pathlib import Path
 from deploy.lab.places import SetupError, is_root
 from deploy.lab.table import Row
 
-SITE = ["python3-venv", "ca-certificates", "redis-server"]
+SITE = ["python3-venv", "ca-certificates", "redis-server", "tzdata"]
+"""tzdata is not everywhere, and without it Celery does not even start."""
 WORKER = ["crun", "conmon", "catatonit", "busybox-static", "mmdebstrap", "e2fsprogs", "util-linux", "iproute2",
           "procps", "debian-archive-keyring"]
 TESTS = ["systemd", "postgresql", "caddy", "chromium", "fonts-dejavu-core", "runc", "skopeo", "umoci", "qemu-system-x86"]

@@ -10,6 +10,7 @@ for folder in /dev/shm /run /tmp; do mount -t tmpfs tmpfs $folder; done
 chmod 1777 /tmp /dev/shm
 mount -t cgroup2 none /sys/fs/cgroup
 ip link set lo up
+modprobe -q dummy && ip link add wan type dummy && ip link set wan up  # or the host's network would look like a sandbox's
 hostname rig
 for module in overlay loop veth bridge nf_tables nft_chain_nat nft_compat nft_masq xt_MASQUERADE xt_addrtype xt_conntrack \
     xt_comment xt_mark br_netfilter ip_tables iptable_nat iptable_filter ip6_tables; do

@@ -21,7 +21,7 @@ from runtime_agent import bootstrap, debian, image_build, images
 from runtime_agent.recipes import Deb
 from runtime_agent.settings import Settings
 
-PACKAGES = sorted({*packages.WORKER, "kmod", "mount", "python3", "redis-server", "runc", "skopeo", "umoci"})
+PACKAGES = sorted({*packages.SITE, *packages.WORKER, "kmod", "mount", "python3", "runc", "skopeo", "umoci"})
 KERNEL = "linux-image-cloud-amd64"
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4")
 """What the kernel needs to see its root; the rest is on the root."""
