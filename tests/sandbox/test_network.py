@@ -20,7 +20,8 @@ from tests.sandbox.conftest import specification
 pytestmark = pytest.mark.sandbox
 
 LAN = (Network("lan", ("web", "db"), IPv4Network("10.20.0.0/24")),)
-SERVE = "cd /tmp && echo hello from db >index && exec python3 -m http.server {port} --bind {address}"
+SERVE = """(cd /tmp && echo hello from db >index && exec python3 -m http.server {port} --bind {address}) >/dev/null 2>&1 </dev/null &
+until (exec 3<>/dev/tcp/{address}/{port}) 2>/dev/null; do sleep .05; done"""
 
 LIST_LINKS_OF_NSID_0 = (
     "import socket, struct; s = socket.socket(16, 3, 0);"
@@ -49,7 +50,7 @@ def lab(agent):
 
 def test_machines_know_each_other_by_name_and_talk(lab, shell):
     boxes = lab()
-    shell(boxes["db"], f"({SERVE.format(port=80, address='db')}) >/dev/null 2>&1 </dev/null & sleep .5")
+    serve(shell, boxes["db"], "db", 80)
     assert shell(boxes["web"], "getent hosts web db").output.split() == ["10.20.0.1", "web", "10.20.0.2", "db"]
     assert "hello from db" in fetch(shell, boxes["web"], "http://db/index")
 
@@ -77,7 +78,7 @@ def test_a_machine_without_networks_has_a_loopback_only(make, shell):
 
 def test_the_same_subnet_in_two_sessions_is_two_networks(lab, shell):
     alices, bobs = lab(), lab()
-    shell(alices["db"], f"({SERVE.format(port=80, address='db')}) >/dev/null 2>&1 </dev/null & sleep .5")
+    serve(shell, alices["db"], "db", 80)
     assert "hello" in fetch(shell, alices["web"], "http://10.20.0.2/index")
     assert "refused" in fetch(shell, bobs["web"], "http://10.20.0.2/index"), "Bob's own db answers, and serves nothing"
 
@@ -148,8 +149,8 @@ def test_a_process_of_the_host_is_never_plugged_in(agent):
 
 def test_a_preview_reaches_the_machines_own_ports_and_nothing_of_the_hosts(lab, shell):
     box, near = lab()["db"], socket.socket()
-    shell(box, f"({SERVE.format(port=8080, address='127.0.0.1')}) >/dev/null 2>&1 </dev/null &"
-               f" ({SERVE.format(port=8081, address='db')}) >/dev/null 2>&1 </dev/null & sleep 1")
+    serve(shell, box, "127.0.0.1", 8080)
+    serve(shell, box, "db", 8081)
     with near:
         near.bind(("127.0.0.1", 0))
         near.listen(1)
@@ -193,6 +194,10 @@ def test_thirty_labs_leave_nothing_behind(agent, lab):
         for box in boxes.values():
             sandbox.delete(agent, box.session_id, box.machine)
     assert (namespaces(), sorted(os.listdir("/sys/class/net")), len(os.listdir("/proc/self/fd"))) == before
+
+
+def serve(shell, box, address: str, port: int) -> None:
+    assert shell(box, SERVE.format(address=address, port=port)).status == 0
 
 
 def fetch(shell, box, url: str) -> str:
