@@ -86,7 +86,7 @@ def join(settings: Settings, url: str, token: str, name: str) -> str:
             f"  keys and certificate   {settings.site_dir} (root only)\n"
             f"  the site's Redis       {answer['bus']}, TLS with this host's certificate, user {fleet.bus_user(name)}\n"
             f"  labs and recipes       come signed by the site's key {fingerprint.hex()[:16]}\n"
-            "Start it: sudo ./lab worker run    Undo: sudo ./lab worker leave")
+            "Start it: sudo ./lab worker run    At every boot: sudo ./lab install    Undo: sudo ./lab worker leave")
 
 
 def leave(settings: Settings, is_forced: bool) -> str:

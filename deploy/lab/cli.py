@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def running_it(add) -> None:
     for name, text, do in (
             ("up", "set up what is missing and run the site (with root: and its sandboxes)", up.up),
-            ("install", "write units for systemd and start them: the site runs at every boot (needs root)", install.install)):
+            ("install", "write units for systemd and start them: site or worker host run at boot (needs root)", install.install)):
         command = add(name, text, lambda a, do=do: do(a.port, a.listen))
         command.add_argument("--port", type=port, default=8000, help="1 to 65535, default 8000")
         command.add_argument("--listen", default="127.0.0.1", help="address to listen on, default 127.0.0.1 (this machine only)")

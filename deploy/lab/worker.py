@@ -15,7 +15,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from deploy.lab import down, ground, host, images, packages, programs, running, services, supervisor, table, up
+from deploy.lab import down, ground, host, images, packages, programs, running, services, supervisor, table, units, up
 from deploy.lab.places import Places, SetupError, find, is_root
 
 COMMON = [name for name in packages.SITE if name != "redis-server"]
@@ -60,6 +60,8 @@ def leave(asked: argparse.Namespace) -> int:
         raise SetupError("nothing is set up on this machine")
     if running.running_pid(places):
         raise SetupError("the agent still runs here: ./lab down stops it")
+    if units.are_installed():
+        raise SetupError("the agent starts with this machine: sudo ./lab uninstall stops it and takes its units away; then leave")
     if failed := _agent(places, ["join", "leave", *(["--force"] if asked.force else [])], ""):
         return failed
     print("Ending what sandboxes are still here", flush=True)
@@ -69,18 +71,24 @@ def leave(asked: argparse.Namespace) -> int:
 def run(asked: argparse.Namespace) -> int:
     """Run bridge, tunnel and control until SIGTERM; students' sandboxes stay."""
     places = find()
-    has_joined = services.has_joined(places)
-    if not has_joined and not os.environ.get("BULKHEAD_REDIS_URL"):
+    if not services.has_joined(places) and not os.environ.get("BULKHEAD_REDIS_URL"):
         raise SetupError("this machine has not joined a site: ./lab worker join URL --token TOKEN "
                          "(or name the site's Redis in BULKHEAD_REDIS_URL)")
     if pid := running.running_pid(places):
         raise SetupError(f"Bulkhead runs already here (pid {pid}): ./lab down stops it")
+    if units.are_running():
+        raise SetupError(f"Bulkhead runs already here, from systemd: systemctl stop {units.TARGET} stops it until the next boot")
+    make_ready(places)
+    return asyncio.run(_serve(places))
+
+
+def make_ready(places: Places) -> None:
+    """All that the agent needs before it starts: programs, its site's labs and recipes, the image `base`."""
     _look(places)
     prepare("worker")
-    if has_joined and _agent(places, ["fetch-labs"], ""):
-        return 1
+    if services.has_joined(places) and _agent(places, ["fetch-labs"], ""):
+        raise SetupError("the site's labs are not here; the reason stands above")
     images.build(places, [images.BASE])
-    return asyncio.run(_serve(places))
 
 
 def prepare(part: str) -> int:
