@@ -70,7 +70,8 @@ def test_what_the_command_itself_is_told_comes_first(places, monkeypatch):
 
 def test_this_machines_addresses_are_those_that_the_kernel_has():
     shown = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=True).stdout
-    assert all(f" {address}/" in shown for address in services.own_addresses())
+    known = {word.partition("/")[0] for word in shown.split()}  # one with a peer has no length behind it
+    assert set(services.own_addresses()) <= known
 
 
 @pytest.mark.parametrize("file", ["deploy/lab/services.py", "deploy/systemd/bulkhead-web.service", "docker-compose.yml"])
