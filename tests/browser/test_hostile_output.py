@@ -39,6 +39,7 @@ def test_binary_junk_ends_no_connection(terminal):
 
 def test_the_sandbox_does_not_resize_the_window(terminal):
     size = "() => [innerWidth, innerHeight, document.querySelectorAll('.xterm-rows > div').length]"
+    terminal.wait_for_timeout(1000)  # until fonts and layout have come to rest
     before = terminal.evaluate(size)
     run(terminal, "TTY-07")
     assert terminal.evaluate(size) == before
