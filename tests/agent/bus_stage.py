@@ -23,6 +23,8 @@ from runtime_agent.terminal import Terminal
 
 SESSION = "0b54b1a4-5a5c-4d8e-9d61-3f2a0c6f7a11"
 TERMINAL = f"{SESSION}.0"
+FLOOD = 100_000
+"""The last number of a ``seq`` whose output is more than two rings."""
 
 
 async def until(condition, seconds: float = 20.0, what: str = "condition"):
@@ -170,6 +172,10 @@ class Stage:
         self.kill_redis()
         for line in self.all_lines:
             line.close()
+
+
+async def held(stage):
+    await until(lambda: stage.channel().held_since is not None and not stage.channel().reading, what="the hold")
 
 
 class Page:

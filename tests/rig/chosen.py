@@ -22,7 +22,7 @@ CHOICE = (
     (*(f"test_engines.py::test_the_tool_does_its_work[{name}]" for name in ENGINES),
      *(f"test_xray.py::test_{name}" for name in XRAY)),
     ("test_limits.py", "test_isolation.py", "test_student_limits.py", "test_leaks.py::test_many_cycles_leave_nothing[cold]",
-     "test_pool.py::test_the_shell_that_waited_is_like_any_other"),
+     "test_ahead.py::test_the_shell_that_waited_is_like_any_other"),
 )
 """Files, or single tests of them, for each lane."""
 

@@ -28,8 +28,8 @@ from runtime_agent.points import Points
 from runtime_agent.records import Records
 from runtime_agent.settings import Settings
 from tests.instance import PATIENCE, wait_until
-from tests.sandbox.conftest import specification
 from tests.sandbox.inventory import difference, inventory
+from tests.sandbox.machines import specification
 
 AT_ONCE, SPARES, TERMINALS = 8, 2, 3
 

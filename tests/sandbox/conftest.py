@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runtime_agent import attacks, cgroup, images, namespace, sandbox, settings, spawn
+from runtime_agent import attacks, cgroup, images, namespace, pool, sandbox, settings, spawn
+from runtime_agent.capacity import Capacity
 from tests.instance import PATIENCE
 from tests.no_skips import pytest_runtest_makereport  # noqa: F401
+from tests.sandbox.machines import kind, specification
+from tests.sandbox.pool_stage import a_pool, all_that_is_there, settle
 
 IMAGES = Path(os.environ.get("BULKHEAD_STATE_DIR", "/var/lib/bulkhead")) / "agent" / "images"
-SIZES = {"standard": (256 << 20, 256, 0.5), "nested": (1 << 30, 512, 1.0)}
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +72,27 @@ def shell(agent) -> Callable[..., spawn.Result]:
     return run
 
 
-def specification(profile: str) -> sandbox.Spec:
-    """A machine with the defaults of its profile and a session of its own."""
-    memory, pids, cpus = SIZES[profile]
-    return sandbox.Spec(str(uuid.uuid4()), "box", "base", profile, "root", "lab", memory, pids, cpus, 512 << 20)
+@pytest.fixture
+def host(agent):
+    """The agent's settings for two spares a kind; all that a test leaves behind is removed, and it left nothing."""
+    yield replace(agent, warm=2)
+    for home in agent.sandboxes_dir.glob("*/*/"):
+        sandbox.delete(agent, home.parent.name, home.name)
+    empty = pool.Pool(replace(agent, warm=0), Capacity(8, lambda: []))
+    settle(empty)
+    assert all_that_is_there(agent) == []
+
+
+@pytest.fixture
+def filled(host):
+    return a_pool(host)
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """``set_up(text)``: a kind whose lab has that set-up script."""
+    def kind_of(text, **fields):
+        script = tmp_path / "setup.sh"
+        script.write_text(text)
+        return kind(setup=script, **fields)
+    return kind_of

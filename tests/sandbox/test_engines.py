@@ -15,7 +15,7 @@ import pytest
 
 from runtime_agent import cgroup, sandbox, spawn
 from tests.instance import PATIENCE
-from tests.sandbox.conftest import specification
+from tests.sandbox.machines import specification
 
 GIB = 1 << 30
 TREE = "/opt/images/rootfs"

@@ -14,7 +14,7 @@ from runtime_agent import conmon, debian, gvisor, sandbox, selftest, settings, s
 from runtime_agent.keyboard import Keyboard
 from runtime_agent.recipes import Deb
 from tests.instance import wait_until
-from tests.sandbox.conftest import specification
+from tests.sandbox.machines import specification
 
 pytestmark = pytest.mark.sandbox
 TOO_OLD, GOOD = "bookworm", "trixie"

@@ -15,7 +15,7 @@ from runtime_agent import conmon, rootfs, sandbox, slots, spawn
 from runtime_agent.errors import AgentError
 from tests.instance import PATIENCE, wait_until
 from tests.sandbox import inventory
-from tests.sandbox.conftest import specification
+from tests.sandbox.machines import specification
 
 pytestmark = pytest.mark.sandbox
 HANGS_SECONDS = 2.5 * PATIENCE

@@ -12,7 +12,8 @@ import pytest
 
 from runtime_agent import image_gc, image_import, images, sandbox, spawn
 from runtime_agent.recipes import ImageError
-from tests.sandbox.conftest import IMAGES, specification
+from tests.sandbox.conftest import IMAGES
+from tests.sandbox.machines import specification
 
 MAKER = Path(__file__).parents[2] / "labs/images/engines/files/image-archive"
 

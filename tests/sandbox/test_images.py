@@ -15,7 +15,8 @@ import pytest
 
 from runtime_agent import diskcopy, image_gc, image_progress, images, recipes, rootfs, sandbox, spawn
 from runtime_agent.errors import AgentError
-from tests.sandbox.conftest import IMAGES, specification
+from tests.sandbox.conftest import IMAGES
+from tests.sandbox.machines import specification
 
 BUILD = """
 import os, sys

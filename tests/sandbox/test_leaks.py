@@ -11,8 +11,8 @@ from runtime_agent import pool, sandbox, spawn
 from runtime_agent.addresses import Interface
 from runtime_agent.capacity import Capacity
 from tests.instance import PATIENCE, wait_until
-from tests.sandbox.conftest import specification
 from tests.sandbox.inventory import difference, inventory, living_networks
+from tests.sandbox.machines import specification
 
 pytestmark = pytest.mark.sandbox
 CYCLES = 50 if PATIENCE == 1 else 8  # where the processor is emulated

@@ -15,7 +15,7 @@ import pytest
 from runtime_agent import addresses, network, sandbox
 from runtime_agent.addresses import Network
 from tests.instance import wait_until
-from tests.sandbox.conftest import specification
+from tests.sandbox.machines import specification
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,8 +8,8 @@ import pytest
 
 from runtime_agent import duty, reap_command, rootfs, sandbox, slots, spares, spawn, state
 from tests.instance import wait_until
-from tests.sandbox.conftest import specification
 from tests.sandbox.inventory import difference, inventory
+from tests.sandbox.machines import specification
 
 pytestmark = pytest.mark.sandbox
 

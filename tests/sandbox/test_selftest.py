@@ -44,7 +44,7 @@ def test_a_runtime_is_chosen_and_remembered(agent, monkeypatch):
 
 
 def test_a_sandbox_is_removed_by_the_runtime_that_made_it(make, agent):
-    from tests.sandbox.conftest import specification
+    from tests.sandbox.machines import specification
     other = replace(agent, runtime="runc")
     box = sandbox.create(other, specification("standard"))
     assert sandbox.find(agent, box.session_id, "box").settings.runtime == "runc"
