@@ -72,8 +72,11 @@ _known: dict[tuple[Path, Bounds], tuple[Seen, Lab]] = {}
 
 
 def _look(directory: Path) -> Seen:
+    """Nothing for more than a bundle may hold: that is for ``_read_files`` to refuse."""
     found = []
     for folder, _, names in os.walk(directory):
+        if len(found) + len(names) > 2 * MAX_FILES:
+            return ()
         for path in (folder, *(f"{folder}/{name}" for name in names)):
             with contextlib.suppress(FileNotFoundError):
                 entry = os.lstat(path)

@@ -1,6 +1,7 @@
 """The terminal in the browser: size, tabs, floods, clipboard, search, settings, and what a phone needs."""
 
 import re
+import time
 
 import pytest
 
@@ -189,11 +190,17 @@ def test_settings_change_the_terminal_and_are_remembered(carol):
 
 
 def test_a_page_that_shows_all_there_is_fetches_nothing_anew(carol):
+    said, asked = [], []
+    carol.on("websocket", lambda socket: socket.on("framereceived", lambda frame: said.append(str(frame))))
+    carol.on("request", lambda request: asked.append(request.url))
     carol.reload()
     wait_for_text(carol, "root@host")
-    carol.wait_for_timeout(1000)  # in which the socket has said what it knows
-    pages = carol.evaluate("() => performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name === location.href)")
-    assert pages == []
+    deadline = time.monotonic() + 20
+    while not any('"stand"' in frame for frame in said):
+        assert time.monotonic() < deadline, "the socket has not said how the session stands"
+        carol.wait_for_timeout(20)
+    carol.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert [url for url in asked if url.partition("?")[0] == carol.url] == [carol.url], "the page itself, once"
 
 
 def test_true_colours_pass_the_policy(carol):
