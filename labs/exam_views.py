@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from labs import exams
+from labs.lesson_views import sent_by_script
 from labs.models import ExamAttempt, Module
 from labs.signed_in import login_required
 
@@ -82,7 +83,7 @@ def answers(request: HttpRequest, attempt: UUID) -> HttpResponse:
     """Keep what has been chosen so far: for the page's script after every change, for others by a button."""
     found = find_attempt(request, attempt)
     is_kept = exams.save(found, exams.given(request.POST, found.questions))
-    if request.headers.get("X-Requested-With") == "fetch":
+    if sent_by_script(request):
         return JsonResponse({"kept": is_kept}, status=200 if is_kept else 409)
     if is_kept:
         messages.success(request, _("Your answers are kept. You can go on later."))

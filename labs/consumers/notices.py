@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -20,6 +21,7 @@ from runtime_agent import protocol
 from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
 
 SEEN_EVERY_SECONDS = 60.0
+SEEN_LATELY = timedelta(seconds=SEEN_EVERY_SECONDS / 2)
 log = logging.getLogger(__name__)
 
 
@@ -72,8 +74,12 @@ class SessionConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _seen(self) -> dict[str, Any] | None:
-        """Note that a page is open; the state, or None if the user has no such session."""
-        found = LabSession.objects.filter(user=self.scope["user"], pk=self.session_id)
-        found.update(seen_at=timezone.now())
+        """The state, or None if the user has no such session. Of one that is ready, note that a page is open, unless that was
+        just noted; others can't be orphaned."""
+        found, now = LabSession.objects.filter(user=self.scope["user"], pk=self.session_id), timezone.now()
         session = found.defer("lab", "facts", "points").first()
-        return notices.state_of(session) if session else None
+        if session is None:
+            return None
+        if session.state == LabSession.State.READY and now - session.seen_at > SEEN_LATELY:
+            found.update(seen_at=now)
+        return notices.state_of(session)

@@ -73,6 +73,28 @@ def test_the_sandboxs_part_of_a_page_says_what_the_page_says_and_leaves_the_text
     assert len(part) < len(whole) / 4
 
 
+def click(client, lesson, **fields) -> str:
+    """As the page's script sends the button: what it reads, and where that came from."""
+    answer = client.post(f"{lesson.get_absolute_url()}sessions/", fields, headers={"X-Requested-With": "fetch"}, follow=True)
+    return answer.content.decode()
+
+
+def test_a_first_click_is_answered_with_the_sandboxs_part_and_a_later_one_with_the_page(as_alice, alice, lesson, hosts, asked):
+    first = click(as_alice, lesson)
+    assert 'data-state="queued"' in first and "data-messages" in first
+    assert "Words to read." not in first
+    sessions.end(LabSession.objects.get(user=alice).pk)
+    again = click(as_alice, lesson)
+    assert 'data-state="queued"' in again and "Words to read." in again  # the tasks are open again
+
+
+def test_a_first_click_that_is_refused_says_why(as_alice, lesson, hosts, asked, settings):
+    settings.SESSIONS_MAXIMUM = 0
+    refused = click(as_alice, lesson)
+    assert 'data-state="none"' in refused and "as many sandboxes running as you may" in refused
+    assert "as many sandboxes running as you may" not in page(as_alice, lesson)
+
+
 def test_without_a_worker_the_page_says_so_and_stays_readable(as_alice, lesson, hosts):
     hosts.clear()
     html = page(as_alice, lesson)

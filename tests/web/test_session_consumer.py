@@ -1,6 +1,7 @@
 """The notices of a session: who gets them, what they say, and that an open page keeps a session seen."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -88,9 +89,12 @@ async def test_a_page_that_talks_is_closed(alice, session):
 
 async def test_an_open_page_keeps_the_session_seen_and_bobs_attempt_does_not(alice, bob, session, monkeypatch):
     monkeypatch.setattr(consumer, "SEEN_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(consumer, "SEEN_LATELY", timedelta(milliseconds=10))
     seen = sync_to_async(lambda: LabSession.objects.get(pk=session.pk).seen_at)
+    await sync_to_async(tell)(session, "ready", 1, facts={})
+    ready_at = await seen()
     await (await opened(bob, session.id)).receive_output()
-    assert await seen() is None
+    assert await seen() == ready_at
     socket = await opened(alice, session.id)
     await socket.receive_json_from()
     opened_at = timezone.now()
@@ -102,6 +106,16 @@ async def test_an_open_page_keeps_the_session_seen_and_bobs_attempt_does_not(ali
         await look()
     await until(lambda: seen_now[-1] > opened_at)
     await socket.disconnect()
+
+
+async def test_what_was_just_noted_is_not_noted_again(alice, session):
+    seen = sync_to_async(lambda: LabSession.objects.get(pk=session.pk).seen_at)
+    await (await opened(alice, session.id)).receive_json_from()
+    assert await seen() is None
+    await sync_to_async(tell)(session, "ready", 1, facts={})
+    ready_at = await seen()
+    await (await opened(alice, session.id)).receive_json_from()
+    assert await seen() == ready_at
 
 
 @pytest.fixture
