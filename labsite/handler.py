@@ -9,10 +9,11 @@ from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.db import connections
 
-MOST_IDLE = 16
-"""Threads without a request that are kept, each with its connection to the database."""
+MOST_THREADS = 32
+"""Requests that are worked on at once, each with a connection to the database; the others wait for their turn, in the order
+in which they came. More threads share the same processors and hold more of PostgreSQL's connections, of which there are
+100; fewer, and those who wait 3 s for a worker's answer hold up everybody else."""
 
 
 class OneHopHandler(ASGIHandler):
@@ -21,11 +22,12 @@ class OneHopHandler(ASGIHandler):
     the lesson page itself (docs/performance.md). An asynchronous view would work here too, and pay for its own way.
 
     Django makes a thread for each request, and so opens the database each time: that costs four times what a lesson's
-    page asks of it. Here a request gets a thread that has just become free, or else a new one."""
+    page asks of it. Here a request gets the thread that became free last, and a new one only if there is none."""
 
     def __init__(self) -> None:
         super().__init__()
         self.idle: list[ThreadPoolExecutor] = []
+        self.turns = asyncio.Semaphore(MOST_THREADS)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
@@ -33,6 +35,7 @@ class OneHopHandler(ASGIHandler):
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]],
                        send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        await self.turns.acquire()
         thread = self.idle.pop() if self.idle else ThreadPoolExecutor(1, "request")
         try:
             async with ThreadSensitiveContext(executor=thread):
@@ -42,8 +45,5 @@ class OneHopHandler(ASGIHandler):
             thread.submit(int).add_done_callback(lambda _: loop.call_soon_threadsafe(self._take_back, thread))
 
     def _take_back(self, thread: ThreadPoolExecutor) -> None:
-        if len(self.idle) < MOST_IDLE:
-            self.idle.append(thread)
-        else:
-            thread.submit(connections.close_all)
-            thread.shutdown(wait=False)
+        self.idle.append(thread)
+        self.turns.release()

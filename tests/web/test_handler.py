@@ -72,23 +72,48 @@ def test_one_after_the_other_shares_a_thread_and_its_open_connection(monkeypatch
     assert seen[0][0] != threading.get_ident()
 
 
-def test_at_the_same_time_each_has_a_thread_and_few_are_kept(monkeypatch):
-    monkeypatch.setattr(handler, "MOST_IDLE", 2)
-    all_there, seen, taken, take_back = threading.Barrier(5), set(), [], Site._take_back
-    monkeypatch.setattr(Site, "_take_back", lambda site, thread: (take_back(site, thread), taken.append(thread)))
+def test_at_the_same_time_each_has_a_thread_and_whoever_is_too_many_waits(monkeypatch):
+    monkeypatch.setattr(handler, "MOST_THREADS", 3)
+    three_are_there, at_work, most, seen = threading.Barrier(3), set(), [], set()
 
     def view(request):
-        all_there.wait(20)
+        at_work.add(request.path)
+        most.append(len(at_work))
         seen.add(threading.get_ident())
+        three_are_there.wait(20)
+        at_work.remove(request.path)
         return HttpResponse("yes")
 
     async def together():
         with Site(view) as site:
-            await asyncio.gather(*[ask(site) for _ in range(5)])
-            await until(lambda: len(taken) == 5)
-            return len(site.idle)
-    assert asyncio.run(together()) == 2
-    assert len(seen) == 5
+            answers = await asyncio.gather(*[ask(site, f"/{number}") for number in range(9)])
+            await until(lambda: len(site.idle) == 3)
+            return [answer[0]["status"] for answer in answers]
+    assert asyncio.run(together()) == [200] * 9
+    assert max(most) == len(seen) == 3
+
+
+def test_who_gives_up_while_waiting_takes_no_turn(monkeypatch):
+    monkeypatch.setattr(handler, "MOST_THREADS", 1)
+    begun, may_end, seen = threading.Event(), threading.Event(), []
+
+    def view(request):
+        seen.append(request.path)
+        begun.set()
+        may_end.wait(20)
+        return HttpResponse("yes")
+
+    async def impatient():
+        with Site(view) as site:
+            first = asyncio.create_task(ask(site, "/first"))
+            await until(begun.is_set)
+            second, third = (asyncio.create_task(ask(site, path)) for path in ("/second", "/third"))
+            await asyncio.sleep(0)
+            second.cancel()
+            may_end.set()
+            return [(await one)[0]["status"] for one in (first, third)]
+    assert asyncio.run(impatient()) == [200, 200]
+    assert seen == ["/first", "/third"]
 
 
 def test_a_thread_comes_back_from_an_accident():
