@@ -1,6 +1,6 @@
 """A whole class at nine o'clock: `sudo ./lab bench class [--students 200] [--postgres]`.
 
-Every student clicks Start at the same moment, follows the redirect to the lesson, opens the two sockets that the page
+Every student clicks Start at the same moment, gets the sandbox's part of the page, opens the two sockets that the page
 opens, waits for the first prompt, and then types lines at a person's speed, each of which makes the checks run. Then all
 are quiet, and what the sessions cost at rest is counted. The students share the two cores with the site. Takes three minutes.
 """
@@ -44,6 +44,7 @@ import json, sys
 from importlib import import_module
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.db import connection
 Store = import_module(settings.SESSION_ENGINE).SessionStore
 keys = []
 for number in range(int({count})):
@@ -53,7 +54,7 @@ for number in range(int({count})):
     store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     store.save()
     keys.append(store.session_key)
-print("KEYS", json.dumps(keys))
+print("KEYS", json.dumps([connection.vendor, keys]))
 """
 
 
@@ -88,12 +89,12 @@ class Student:
             self.errors[f"start: {error!r}"[:120]] += 1
 
     async def click(self) -> str:
-        """POST as the form does, then the lesson it leads to."""
+        """POST as the page's script does, which is answered with the sandbox's part of the page."""
         body = urllib.parse.urlencode({"csrfmiddlewaretoken": self.token})
-        status, _ = await self.http("POST", LESSON + "sessions/", body)
-        if status != 302:
+        status, page = await self.http("POST", LESSON + "sessions/", body)
+        if status != 200:
             raise RuntimeError(f"the click was answered with {status}")
-        return await self.fetch()
+        return page
 
     async def fetch(self, path: str = LESSON) -> str:
         status, page = await self.http("GET", path)
@@ -104,7 +105,7 @@ class Student:
     async def http(self, method: str, path: str, body: str = "") -> tuple[int, str]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.site.port)
         writer.write(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.site.port}\r\nConnection: close\r\n"
-                     f"Cookie: {self.cookies}\r\nOrigin: {self.site.url}\r\nReferer: {self.site.url}/\r\n"
+                     f"X-Requested-With: fetch\r\nCookie: {self.cookies}\r\nOrigin: {self.site.url}\r\nReferer: {self.site.url}/\r\n"
                      f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         answer = await reader.read()
         writer.close()
@@ -285,11 +286,12 @@ def main() -> int:
     settings = {"BULKHEAD_CAPACITY": str(options.students + 10), "BULKHEAD_WARM": str(warm), "BULKHEAD_SLOT_BASE": "27000"}
     with contextlib.ExitStack() as stack:
         if options.postgres:
-            settings["DATABASE_URL"] = stack.enter_context(postgres.running())
+            settings["BULKHEAD_DATABASE_URL"] = stack.enter_context(postgres.running())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bulkhead-bench-")))
         site = stack.enter_context(running(folder / "site", **settings))
         printed = site.manage("shell", "-c", SIGN_IN.format(count=options.students))
-        keys = json.loads(printed.partition("KEYS ")[2])
+        vendor, keys = json.loads(printed.partition("KEYS ")[2])
+        print(f"the site's database is {vendor}", file=sys.stderr, flush=True)
         return report(asyncio.run(hold_class(site, keys, warm >= options.students)), options.json)
 
 
