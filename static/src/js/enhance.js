@@ -1,5 +1,6 @@
 // Forms with data-pick are sent without leaving the page: of the page that the server answers with, the named
-// elements replace ours. The server needs to know nothing of it; without scripts the same form works.
+// elements replace ours. The server needs to know nothing of it, or may answer with less than a page; without scripts the same
+// form works.
 import { pageOf, pageOfNow, sendForm } from "./sending.js";
 
 export function replacePart(selector, part) {
