@@ -42,7 +42,7 @@ class Capacity:
         self._listed_at = float("-inf")
         self._rushed_at = float("-inf")
         self._placing: set[Place] = set()
-        self._arrived = 0
+        self._arrived: set[str] = set()
         self._refused_at: int | None = None
         self._lock = threading.Lock()
 
@@ -57,7 +57,7 @@ class Capacity:
             taken = len(self._taken())
             if self._refused_at is not None and taken < self._refused_at:
                 self._refused_at = None
-            return self._refused_at is None and taken + self._arrived < self.limit
+            return self._refused_at is None and taken + len(self._arrived) < self.limit
 
     def is_quiet(self) -> bool:
         """No create is under way or about to be, and no rush has just been."""
@@ -72,17 +72,17 @@ class Capacity:
     def _is_rush(self) -> bool:
         return bool(self._arrived) or self._clock() - self._rushed_at < RUSH_SECONDS
 
-    def note_arrived(self) -> None:
-        """A create has been received and is not yet being worked."""
+    def note_arrived(self, task_id: str) -> None:
+        """A create has been received, waits for nothing but a thread, and is not yet being worked."""
         with self._lock:
             if self._placing or self._arrived:
                 self._rushed_at = self._clock()
-            self._arrived += 1
+            self._arrived.add(task_id)
 
-    def note_begun(self) -> None:
+    def note_begun(self, task_id: str) -> None:
         """It is being worked now, and will take its places by ``placed``."""
         with self._lock:
-            self._arrived = max(0, self._arrived - 1)
+            self._arrived.discard(task_id)
 
     @contextmanager
     def placed(self, places: Iterable[Place]) -> Iterator[None]:

@@ -168,16 +168,17 @@ class Control:
         """The consumer exists only now; from here on the tap follows the room there is."""
         tap = QueueTap(sender, self.capacity.has_room, self.placement.wanted)
         self.sessions.on_places_changed = tap.sync
-        task_received.connect(lambda request, **_: self._has_arrived(request.name, tap), weak=False)
+        task_received.connect(lambda request, **_: self._has_arrived(request, tap), weak=False)
         self._thread("tap", lambda: keep_in_step(tap, self.stopped))
         self.is_ready.set()
         notify.ready()
         log.info("control ready host=%s capacity=%d", self.settings.host, self.settings.capacity)
 
-    def _has_arrived(self, task_name: str, tap: QueueTap) -> None:
-        """Runs in the worker's loop, before it can fetch another message."""
-        if task_name == protocol.TASK_CREATE:
-            self.capacity.note_arrived()
+    def _has_arrived(self, request: Any, tap: QueueTap) -> None:
+        """Runs in the worker's loop, before it can fetch another message. A create that comes back later has no place on its
+        way, and Celery forgets it if the line to Redis is cut meanwhile."""
+        if request.name == protocol.TASK_CREATE and not request.eta:
+            self.capacity.note_arrived(request.id)
             tap.sync_now()
 
     def _worker_stops(self, **_: Any) -> None:

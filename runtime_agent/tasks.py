@@ -36,7 +36,7 @@ class _Work:
 @app.task(name=protocol.TASK_CREATE, bind=True, max_retries=None)
 def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any = False,
            point: Any = None) -> None:
-    _Work.sessions.capacity.note_begun()
+    _Work.sessions.capacity.note_begun(task.request.id)
     try:
         _Work.sessions.create(session_id, generation, lab, resume, point)
     except (redis.RedisError, Busy) as error:  # whether the run is ours can't be asked: it waits here until it can

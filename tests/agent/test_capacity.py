@@ -1,11 +1,13 @@
 """Places on a host, and the tap on the shared queue."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from runtime_agent import protocol
 from runtime_agent.capacity import RUSH_SECONDS, Capacity, HostFull, QueueTap
+from runtime_agent.control import Control
 from runtime_agent.errors import AgentError
 
 
@@ -60,9 +62,9 @@ def test_a_failed_create_gives_its_place_back():
 
 def test_a_create_on_its_way_counts_until_it_takes_its_place():
     capacity = Capacity(1, lambda: set())
-    capacity.note_arrived()
+    capacity.note_arrived("t")
     assert not capacity.has_room()
-    capacity.note_begun()
+    capacity.note_begun("t")
     assert capacity.has_room()
 
 
@@ -125,17 +127,31 @@ def test_a_worker_between_two_connections_is_left_alone():
 def test_creates_that_wait_for_one_another_are_a_rush_and_it_ends_a_moment_after_them():
     now = [0.0]
     capacity = Capacity(8, lambda: set(), lambda: now[0])
-    capacity.note_arrived()
-    capacity.note_begun()
+    capacity.note_arrived("t")
+    capacity.note_begun("t")
     assert not capacity.is_rush(), "one alone is none"
     with capacity.placed({("a", "box")}):
         assert not capacity.is_rush()
-        capacity.note_arrived()
-        capacity.note_begun()
+        capacity.note_arrived("t")
+        capacity.note_begun("t")
         assert capacity.is_rush()
     assert capacity.is_rush() and not capacity.is_quiet()
     now[0] += RUSH_SECONDS
     assert not capacity.is_rush() and capacity.is_quiet()
+
+
+def test_a_create_that_comes_back_later_is_no_rush_and_takes_no_place():
+    """A resume waits so at a full host, again and again; Celery forgets it when the line to Redis is cut."""
+    capacity = Capacity(1, lambda: set())
+    process, tap = SimpleNamespace(capacity=capacity), SimpleNamespace(sync_now=lambda: None)
+    Control._has_arrived(process, SimpleNamespace(name=protocol.TASK_CREATE, id="a", eta="2026-12-01T00:00:02"), tap)
+    assert not capacity.is_rush() and capacity.has_room()
+    Control._has_arrived(process, SimpleNamespace(name=protocol.TASK_CREATE, id="b", eta=None), tap)
+    assert capacity.is_rush() and not capacity.has_room()
+    capacity.note_begun("a")
+    assert not capacity.has_room(), "b has not begun"
+    capacity.note_begun("b")
+    assert not capacity.is_rush() and capacity.has_room()
 
 
 def test_a_list_of_places_is_kept_for_a_moment_and_never_too_long():
