@@ -160,7 +160,8 @@ class Sessions:
 
     def delete(self, session_id: Any, keep: Any, newest: Any = None) -> None:
         """End a session on this host, whatever is left of it, and say ``removed``. With ``newest`` only a run of that
-        generation or an older one: a delete that comes late must not end what was started after it was sent."""
+        generation or an older one: a delete that comes late must not end what was started after it was sent, nor drop what
+        that has kept."""
         session_id = protocol.check_session_id(session_id)
         with self.turns.take(session_id):
             record = self.records.find(session_id)
@@ -168,9 +169,10 @@ class Sessions:
                 log.info("stale delete session_id=%s generation=%d", session_id, newest)
                 return
             generation = record.generation if record else max(self.records.ended_generation(session_id), 0)
-            self._remove_machines(session_id, keep=bool(keep))
+            keep = bool(keep) or (isinstance(newest, int) and generation > newest)
+            self._remove_machines(session_id, keep)
             self.records.bury(session_id, generation)
-            self.outbox.emit("removed", session_id, {"kept": bool(keep), "generation": generation,
+            self.outbox.emit("removed", session_id, {"kept": keep, "generation": generation,
                                                      "bytes": self.records.bytes_of(session_id)})
         self._note_free_places()
 

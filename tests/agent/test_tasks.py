@@ -83,6 +83,21 @@ def test_delete_with_keep_keeps_the_disk_and_the_progress_for_a_resume(site):
     assert "saw it" in sessions.records.progress_path(ALICE).read_text()
 
 
+def test_a_delete_of_a_former_run_that_is_delivered_again_drops_nothing_that_a_later_one_kept(site):
+    sessions, room, lab = site
+    sessions.create(ALICE, 1, lab, False)
+    sessions.delete(ALICE, False, 1)
+    sessions.create(ALICE, 2, lab, False)
+    sessions.delete(ALICE, True, 2)
+    told(sessions)
+    sessions.delete(ALICE, False, 1)
+    assert room.disk(ALICE).exists()
+    assert told(sessions) == [("removed", True)]
+    sessions.delete(ALICE, False, 2)
+    assert not room.disk(ALICE).exists()
+    assert told(sessions) == [("removed", False)]
+
+
 @pytest.mark.parametrize(("machine", "reason"), [
     ({"profile": "privileged"}, "unknown-profile"), ({"image": "no/image"}, "unknown-image"),
     ({"memory_bytes": 1 << 50}, "bad-limit")])
