@@ -45,9 +45,7 @@ def reap(sessions: Sessions, *, machinery: ModuleType | Any = sandbox, now: floa
 def _reap_one(sessions: Sessions, session_id: str, machinery: ModuleType | Any, now: float) -> bool:
     record = sessions.records.find(session_id)
     if record is None or record.owner != SITE:
-        if _is_somebodys(sessions, session_id, record, now):
-            return False
-        _forget(sessions, session_id, machinery)
+        return not _is_somebodys(sessions, session_id, record, now) and _forget(sessions, session_id, machinery)
     elif now - record.accepted_at > MAX_AGE_SECONDS:
         sessions.delete(session_id, keep=True)
     else:
@@ -64,12 +62,18 @@ def make_room(sessions: Sessions) -> list[str]:
     return dropped
 
 
-def _forget(sessions: Sessions, session_id: str, machinery: ModuleType | Any) -> None:
-    """The site never knew of it, so nothing is emitted."""
+def _forget(sessions: Sessions, session_id: str, machinery: ModuleType | Any) -> bool:
+    """The site never knew of it, so nothing is emitted. Or it is what a delete left that was killed when it had kept the
+    files: those stay. False if a create was faster."""
     with sessions.lock_of(session_id):
+        record = sessions.records.find(session_id)
+        if record is not None and record.owner == SITE:
+            return False
+        keep = sessions.records.is_kept(session_id)
         for machine in sessions.records.machines(session_id):
-            machinery.delete(sessions.settings, session_id, machine, keep_disk=False)
-        sessions.records.remove(session_id, keep=False)
+            machinery.delete(sessions.settings, session_id, machine, keep_disk=keep)
+        sessions.records.remove(session_id, keep)
+    return True
 
 
 def _session_ids(sessions: Sessions) -> list[str]:

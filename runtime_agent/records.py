@@ -115,6 +115,9 @@ class Records:
                 found.append(Kept(session_id, size=self.bytes_of(session_id), **_read_kept(path)))
         return sorted(found, key=lambda kept: kept.ended_at)
 
+    def is_kept(self, session_id: str) -> bool:
+        return self._kept(session_id).exists()
+
     def bytes_of(self, session_id: str) -> int:
         """What the session's disks, points and recordings take up on this host's disk."""
         files = [*self.disks_dir.glob(f"{session_id}-*.img"), *(self.points_dir / session_id).glob("*/*.img"),

@@ -46,6 +46,29 @@ def test_one_that_is_just_being_made_is_left_alone(scene):
     assert reaper.reap(sessions, machinery=room) == []
 
 
+def test_what_a_delete_left_that_was_killed_goes_and_the_files_that_it_had_kept_stay(scene):
+    sessions, room = scene
+    sessions.delete(ALICE, keep=True)
+    told(sessions)
+    leave_behind(sessions, ALICE, age_seconds=60)
+    assert reaper.reap(sessions, machinery=room) == [ALICE]
+    assert not (sessions.records.sandboxes_dir / ALICE).exists()
+    assert room.disk(ALICE).exists() and [kept.session_id for kept in sessions.records.kept()] == [ALICE]
+    assert told(sessions) == []
+
+
+def test_a_create_that_comes_just_before_the_reaper_has_its_turn_keeps_its_sandbox(scene, monkeypatch):
+    sessions, room = scene
+    leave_behind(sessions, BOB, age_seconds=60)
+
+    def after_the_create(session_id):
+        sessions.create(BOB, 1, sessions.records.find(ALICE).lab, False)
+        return sessions.turns.lock_of(session_id)
+    monkeypatch.setattr(sessions, "lock_of", after_the_create)
+    assert reaper.reap(sessions, machinery=room) == []
+    assert (BOB, "box") in room.boxes
+
+
 def test_a_killed_lab_tests_sandbox_goes_and_a_running_ones_stays(scene):
     sessions, room = scene
     leave_behind(sessions, BOB, age_seconds=0)
