@@ -84,9 +84,20 @@ def anonymous(spec: Spec) -> Spec:
 
 def key_of(settings: Settings, spec: Spec) -> str:
     """The digest of all that a sandbox of ``spec`` is made from now. Raises AgentError as ``sandbox.prepare`` does."""
-    parts = [_configuration(json.dumps(anonymous(spec).to_state(), sort_keys=True)), settings.runtime,
+    parts = [_configuration(json.dumps(anonymous(spec).to_state(), sort_keys=True)), settings.runtime, _bundle(spec),
              images.current(settings, spec.image), str(images.prepare_guest(settings).stat().st_ino)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _bundle(spec: Spec) -> str:
+    """The lab's folder as it lies there now. One that was withdrawn and published again is another: what a spare has mounted of
+    the former is empty, and none can be made while it is away."""
+    if spec.checks_dir is None:
+        return ""
+    try:
+        return str(spec.checks_dir.parent.stat().st_ino)
+    except OSError as error:
+        raise AgentError("unknown-lab", f"it was withdrawn: {error}") from error
 
 
 @functools.lru_cache(maxsize=64)
@@ -104,7 +115,7 @@ def make(settings: Settings, spec: Spec) -> Spare:
     key, made_at = key_of(settings, spec), time.time()  # first: what changes meanwhile makes it stale
     own = replace(spec, session_id=str(uuid.uuid4()))
     home = settings.spares_dir / own.name
-    settings.spares_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.mkdir(parents=True, mode=0o700)  # before anything else: what is left of it is found by it
     try:
         slot = slots.lease(settings, own.name)
         sandbox.prepare(settings, own, home=home)

@@ -1,6 +1,7 @@
 """Claiming a spare: once, atomically, and only one that is what would be made now. Files only; no container runs."""
 
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -8,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from runtime_agent import images, proc, sandbox, settings, spares, state
+from runtime_agent import images, proc, sandbox, settings, slots, spares, state
+from runtime_agent.errors import AgentError
+from tests.agent.labs import publish
 from tests.agent.test_pool import spec
 
 
@@ -96,7 +99,7 @@ def test_only_the_same_kind_fits(host, other):
     (host.images_dir / "other").symlink_to("base")
     lay_down(host, spec())
     if "checks_dir" in other:
-        other = {"checks_dir": host.content_dir / "digest" / "checks"}
+        other = {"checks_dir": host.content_dir / publish(host.content_dir) / "checks"}
     assert spares.claim(host, spec(**other)) is None
     assert spares.claim(host, spec())
 
@@ -105,6 +108,32 @@ def test_a_rebuilt_image_makes_a_spare_stale(host):
     lay_down(host, spec())
     install(host, "v2")
     assert spares.claim(host, spec()) is None
+
+
+def test_a_lab_that_was_withdrawn_and_published_again_makes_a_spare_stale(host):
+    """What the spare has mounted is the former folder, and empty."""
+    folder = host.content_dir / publish(host.content_dir)
+    lay_down(host, wanted := spec(checks_dir=folder / "checks"))
+    shutil.copytree(folder, host.content_dir / "again")
+    shutil.rmtree(folder)
+    with pytest.raises(AgentError, match="withdrawn"):
+        spares.key_of(host, wanted)
+    (host.content_dir / "again").rename(folder)
+    assert spares.claim(host, wanted) is None
+    lay_down(host, wanted)
+    assert spares.claim(host, wanted)
+
+
+def test_what_is_leased_for_a_spare_is_found_by_its_folder(host, monkeypatch):
+    """Whoever makes it may be killed right after."""
+    def lease(settings, owner):
+        assert spares.leftovers(settings) == [owner]
+        raise AgentError("host-full", "none is free")
+    monkeypatch.setattr(slots, "lease", lease)
+    monkeypatch.setattr(spares.teardown, "dismantle", lambda settings, name, home: None)
+    with pytest.raises(AgentError, match="none is free"):
+        spares.make(host, spec())
+    assert spares.leftovers(host) == []
 
 
 def test_another_runtime_makes_a_spare_stale(host):
