@@ -70,15 +70,15 @@ class Outbox:
             else:
                 yield path, event
 
-    def send_now(self, send: Send, young: float = float("inf")) -> bool:
+    def send_now(self, send: Send, now: float | None = None) -> bool:
         """Send all that waits and matters still, in order; the first failure stops it and is raised.
 
-        A stage of a later moment than ``young`` waits on while nothing has come after it. False if one does.
+        If it is told ``now``, a stage of the last STAGE_SECONDS waits on while nothing has come after it. False if one does.
         """
         waiting, held = list(self.waiting()), False
         overtaken, last = _overtaken_stages([event for _, event in waiting]), {event["session_id"]: event for _, event in waiting}
         for path, event in waiting:
-            if event["kind"] == "stage" and event["at"] > young and last[event["session_id"]] is event:
+            if event["kind"] == "stage" and _is_young(event, now) and last[event["session_id"]] is event:
                 held = True
                 continue
             if event["event_id"] not in overtaken:
@@ -112,10 +112,15 @@ def run(outbox: Outbox, send: Send, stopped: threading.Event, failures: tuple[ty
         outbox.wake.wait(RETRY_SECONDS if is_done else STAGE_SECONDS)
         outbox.wake.clear()
         try:
-            is_done = outbox.send_now(send, time.time() - STAGE_SECONDS)
+            is_done = outbox.send_now(send, time.time())
         except failures as error:
             log.warning("events wait for the broker: %s", error)
             stopped.wait(RETRY_SECONDS)
+
+
+def _is_young(event: dict[str, Any], now: float | None) -> bool:
+    """One from the future is not: the clock was set back."""
+    return now is not None and 0 <= now - event["at"] < STAGE_SECONDS
 
 
 def _overtaken_stages(waiting: list[dict[str, Any]]) -> set[str]:

@@ -113,14 +113,26 @@ def test_a_young_stage_waits_for_what_comes_after_it_and_holds_up_nobody_else(ou
     broker, other = Broker(), SESSION.replace("1", "2")
     outbox.emit("stage", SESSION, {"stage": "placed", "generation": 1})
     outbox.emit("oom", other, {"kills": 1})
-    assert not outbox.send_now(broker.send, time.time() - 60)
+    soon = moment_of_the_first(outbox) + events.STAGE_SECONDS / 2
+    assert not outbox.send_now(broker.send, soon)
     assert [event["kind"] for event in broker.got] == ["oom"]
     outbox.emit("oom", SESSION, {"kills": 1})
-    assert outbox.send_now(broker.send, time.time() - 60), "what comes behind it does not overtake it"
+    assert outbox.send_now(broker.send, soon), "what comes behind it does not overtake it"
     assert [event["kind"] for event in broker.got] == ["oom", "stage", "oom"]
     outbox.emit("stage", SESSION, {"stage": "disk", "generation": 1})
-    assert outbox.send_now(broker.send, time.time()), "it is old enough"
+    assert outbox.send_now(broker.send, moment_of_the_first(outbox) + 2 * events.STAGE_SECONDS), "it is old enough"
     assert broker.got[-1]["payload"]["stage"] == "disk"
+
+
+def test_a_stage_does_not_wait_for_a_clock_that_was_set_back(outbox):
+    broker = Broker()
+    outbox.emit("stage", SESSION, {"stage": "placed", "generation": 1})
+    assert outbox.send_now(broker.send, moment_of_the_first(outbox) - 3600)
+    assert [event["payload"]["stage"] for event in broker.got] == ["placed"]
+
+
+def moment_of_the_first(outbox):
+    return next(outbox.waiting())[1]["at"]
 
 
 def test_threads_never_share_a_number(outbox):
