@@ -45,7 +45,7 @@ def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: f
         _row, is_new = Event.objects.get_or_create(event_id=event_id, defaults={
             "session": session, "generation": generation, "seq": seq, "kind": kind, "at": moment,
             "payload": payload})
-        if not is_new or generation < session.generation or _is_overtaken(session, seq, kind, payload):
+        if not is_new or _is_of_older_run(session, generation, host, payload) or _is_overtaken(session, seq, kind, payload):
             return False
         if _is_of_another_host(session, host, kind):
             return False
@@ -54,6 +54,13 @@ def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: f
         session.save()
         sessions.tell_later(session, notice, state_before)
     return True
+
+
+def _is_of_older_run(session: LabSession, generation: int, host: str, payload: Payload) -> bool:
+    """A host that has lost a session does not know how often it was begun: what it says is of the run that we know it has had,
+    unless something came later from there (_is_overtaken)."""
+    is_of_this = payload.get("reason") == "lost" and session.host == host and session.state in (State.STARTING, State.READY)
+    return generation < session.generation and not is_of_this
 
 
 def _is_overtaken(session: LabSession, seq: int, kind: str, payload: Payload) -> bool:

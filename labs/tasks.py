@@ -4,16 +4,20 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from labs import event_payload, events, timers
 from labs.hosts import watching
 from labs.sight import counters, synthetic
 from runtime_agent import protocol
 
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""It is locked, full, or being started again. The host has handed the event over and will not say it twice."""
+AGAIN_SECONDS = 2
 log = logging.getLogger(__name__)
 
 
-@shared_task(name=protocol.TASK_RECORD_EVENT)
+@shared_task(name=protocol.TASK_RECORD_EVENT, autoretry_for=DATABASE_AWAY, max_retries=None, default_retry_delay=AGAIN_SECONDS)
 def record_event(**event: Any) -> None:
     try:
         events.record(**event_payload.check_names(event))

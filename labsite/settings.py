@@ -98,7 +98,10 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"
 # Kombu spells a unix socket "redis+socket:///path?virtual_host=n".
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True,
-                                   "health_check_interval": 10}
+                                   "health_check_interval": 10,
+                                   # What a killed worker held is handed out again after two minutes, not after an hour.
+                                   "visibility_timeout": 120, "unacked_mutex_expire": 10, "unacked_restore_interval": 10,
+                                   "unacked_restore_throttle": 1}
 CELERY_TASK_DEFAULT_QUEUE = "web"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

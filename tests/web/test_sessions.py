@@ -5,12 +5,13 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labs import events, sessions, timers
+from labs import events, sessions, tasks, timers
 from labs.models import LabSession, TaskResult
+from labsite.celery import app
 from runtime_agent import protocol
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +43,42 @@ def test_an_event_told_twice_counts_once_and_an_older_one_not_at_all(alice, less
     assert not tell(session, "failed", 4, reason="lost")
     session.refresh_from_db()
     assert (session.state, session.host) == ("ready", "h1")
+
+
+def test_a_host_that_lost_a_session_need_not_know_which_run_it_was(alice, lesson, asked):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    sessions.restart(session.id)
+    assert not tell(session, "failed", 2, reason="lost"), "nobody has begun the new run"
+    tell(session, "ready", 4, facts={}, generation=1)
+    assert not tell(session, "failed", 3, reason="lost"), "it was said before the new run had begun"
+    assert not tell(session, "failed", 5, reason="stopped")
+    session.refresh_from_db()
+    assert session.state == "ready"
+    assert tell(session, "failed", 6, reason="lost")
+    session.refresh_from_db()
+    assert (session.state, session.reason) == ("failed", "lost")
+
+
+def test_an_event_that_finds_the_database_locked_is_written_down_when_it_is_not(alice, lesson, asked, monkeypatch):
+    session, is_locked, record = sessions.start(alice, lesson), [True, True], events.record
+
+    def record_or_not(**event):
+        if is_locked and is_locked.pop():
+            raise OperationalError("database is locked")
+        return record(**event)
+    monkeypatch.setattr(events, "record", record_or_not)
+    tasks.record_event.apply(kwargs={
+        "event_id": str(uuid.uuid4()), "session_id": str(session.id), "seq": 1, "host": "h1", "kind": "task_passed",
+        "at": time.time(), "payload": {"task": "look", "saw": "it", "generation": 0}})
+    assert TaskResult.objects.get(task="look").state == "passed"
+
+
+def test_an_event_that_a_killed_worker_held_is_handed_out_again_in_minutes():
+    """redis would else wait for an hour (kombu.transport.redis)."""
+    options = app.connection().transport_options
+    assert 60 <= options["visibility_timeout"] <= 120
+    assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 10
 
 
 def test_two_words_that_overtake_one_another_both_count(alice, lesson, asked):
