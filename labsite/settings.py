@@ -21,7 +21,8 @@ REDIS_URL = env.str("REDIS_URL", "unix:///run/bulkhead/redis.sock?db=0")
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# This machine asks by its own address, whatever browsers type: `./lab up` whether the site serves, Prometheus for figures.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", ["localhost", "[::1]"]), "127.0.0.1"]
 ORIGIN = env.str("ORIGIN", "")
 CSRF_TRUSTED_ORIGINS = [ORIGIN] if ORIGIN else []
 IS_HTTPS = ORIGIN.startswith("https://")

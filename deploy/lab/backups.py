@@ -7,14 +7,16 @@ import os
 import subprocess
 from pathlib import Path
 
-from deploy.lab import ground, running, services
+from deploy.lab import ground, running, services, units
 from deploy.lab.places import Places, SetupError, is_root, user_ids
 
 ADDRESS = "http://127.0.0.1:8000"
 
 
 def backup(places: Places, file: Path, password_file: Path | None) -> int:
-    """Write it under a hidden name, readable by its owner only, and rename it at the end. May run beside the site."""
+    """Write it under a hidden name, readable by its owner only, and rename it at the end. May run beside the site, and
+    is of the database that the site has: where it was started with another than SQLite, that one."""
+    services.take_settings(places)
     building = file.with_name(f".{file.name}.new")
     descriptor = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as target:
@@ -34,6 +36,9 @@ def restore(places: Places, file: Path, password_file: Path | None, replace: boo
         raise SetupError(f"there is no file {file}")
     if running.running_pid(places):
         raise SetupError("the site runs: ./lab down stops it")
+    if units.are_of_a_site() and units.are_running():
+        raise SetupError(f"the site runs from systemd: systemctl stop {units.TARGET} stops it until the next boot")
+    services.take_settings(places)
     prepared = _manage(places, ["prepare_site"], None, stdout=subprocess.PIPE)
     if prepared.returncode:
         raise SetupError(prepared.stderr.decode(errors="replace")[-1500:])

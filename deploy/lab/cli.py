@@ -122,6 +122,7 @@ def port(text: str) -> int:
 def run_doctor(arguments: argparse.Namespace) -> int:
     """The rows of `up` in the words of a diagnosis, and the agent's own once it is installed."""
     places = find()
+    services.take_settings(places)
     words = {"ok": "PASS", "will install": "CAUTION", "can't": "FAIL", "CAUTION": "CAUTION"}
     rows = host.look(places, arguments.port, "127.0.0.1", up.wanted_packages())
     if pid := running.running_pid(places):

@@ -16,6 +16,7 @@ def down(with_sandboxes: bool) -> int:
     places = find()
     if with_sandboxes and not is_root():
         raise SetupError("sandboxes are root's: sudo ./lab down --sandboxes")
+    services.take_settings(places)  # where its control groups are
     did_run = running.stop(places)
     print("Bulkhead has stopped." if did_run else "Bulkhead does not run here.", flush=True)
     if reap(places, *(["--sandboxes"] if with_sandboxes else [])):

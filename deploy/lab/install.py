@@ -27,7 +27,8 @@ def install(port: int, listen: str) -> int:
 
 
 def _install_site(places: Places, port: int, listen: str) -> int:
-    if os.environ.get("BULKHEAD_WORKERS_AT"):
+    further = services.further_settings(places)
+    if os.environ.get("BULKHEAD_WORKERS_AT") or further.get("BULKHEAD_WORKERS_AT"):
         raise SetupError("BULKHEAD_WORKERS_AT works with ./lab up only: the unit of Redis opens to no other machine yet")
     services.open_bus(places)
     is_upgrade = units.are_installed()
@@ -38,11 +39,13 @@ def _install_site(places: Places, port: int, listen: str) -> int:
     units.write_site(places, listen, port)
     units.start(is_upgrade=is_upgrade)
     address = services.address(listen, port)
-    services.note_settings(places, address)
+    services.note_settings(places, address, by_units=True)
+    os.environ.update(further)  # from here on this process means what the units do, the same database above all
     up.wait_until_served(address)
     link = up.manage(places, address, ["signin_link", "--create-admin"]).strip()
-    print(f"Bulkhead is at {address} and starts with this machine.\n"
-          f"Sign in once, as its administrator: {address}{link}\nLogs: journalctl -u 'bulkhead-*'")
+    typed = services.typed(address)
+    print(f"Bulkhead is at {typed} and starts with this machine.\n"
+          f"Sign in once, as its administrator: {typed}{link}\nLogs: journalctl -u 'bulkhead-*'")
     return 0
 
 

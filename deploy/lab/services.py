@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ SITE_ONLY = ("BULKHEAD_DATABASE_URL", "BULKHEAD_CONTENT_DIRS", "BULKHEAD_SIGNUP_
              "BULKHEAD_SESSIONS_MAXIMUM", "BULKHEAD_SESSION_KEPT_DAYS", "BULKHEAD_SESSION_KEPT_MIB",
              "BULKHEAD_PREVIEW_HOST", "BULKHEAD_METRICS_TOKEN", "BULKHEAD_SYNTHETIC_MINUTES", "BULKHEAD_SYNTHETIC_LESSON",
              "BULKHEAD_SYNTHETIC_URL", "BULKHEAD_HOST_HOUR_PRICE", "BULKHEAD_SENTRY_DSN", "BULKHEAD_LOG_LEVEL",
-             "BULKHEAD_WORKERS_AT", "BULKHEAD_HOST_SILENT_SECONDS")
+             "BULKHEAD_WORKERS_AT", "BULKHEAD_HOST_SILENT_SECONDS", "BULKHEAD_SESSION_OVERDUE_SECONDS",
+             "BULKHEAD_SESSION_NUDGE_SECONDS", "BULKHEAD_SESSION_ORPHANED_SECONDS", "BULKHEAD_EMAIL_BACKEND",
+             "BULKHEAD_EMAIL_VERIFICATION")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (what an operator may write)
 
 
@@ -84,14 +87,16 @@ def site_environment(places: Places, address: str) -> dict[str, str]:
             "BULKHEAD_REDIS_URL": bus_url(places),
             "HOME": str(places.state / "web"), "BULKHEAD_STATIC_DIR": str(places.state / "static"),
             "BULKHEAD_SYNTHETIC_URL": os.environ.get("BULKHEAD_SYNTHETIC_URL", address),
-            "BULKHEAD_ORIGIN": os.environ.get("BULKHEAD_ORIGIN", address),
+            "BULKHEAD_ORIGIN": typed(address),
             "BULKHEAD_ALLOWED_HOSTS": os.environ.get("BULKHEAD_ALLOWED_HOSTS", ",".join(names))}
 
 
-def note_settings(places: Places, address: str) -> None:
-    """What this site was started with, for the commands beside it: they must mean the same database and the same Redis."""
+def note_settings(places: Places, address: str, *, by_units: bool = False) -> None:
+    """What this site was started with, for the commands beside it: they must mean the same database and the same Redis.
+    ``by_units``: it also reads ``settings.env``, whatever will stand there."""
     names = (*PASSED_ON, *SITE_ONLY, "BULKHEAD_ORIGIN", "BULKHEAD_ALLOWED_HOSTS")
-    found = {"address": address, "settings": {name: os.environ[name] for name in names if name in os.environ}}
+    found = {"address": address, "by_units": by_units,
+             "settings": {name: os.environ[name] for name in names if name in os.environ}}
     file = _started_with(places)
     file.unlink(missing_ok=True)
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
@@ -100,12 +105,27 @@ def note_settings(places: Places, address: str) -> None:
 
 def take_settings(places: Places) -> str:
     """Let this process mean the site that was started here last, where its own environment says nothing else; its address."""
-    if not _started_with(places).exists():
+    if has_joined(places) or not _started_with(places).exists():
         return "http://127.0.0.1:8000"
     found = json.loads(_started_with(places).read_text())
-    for name, value in found["settings"].items():
+    further = further_settings(places) if found.get("by_units") else {}
+    for name, value in {**found["settings"], **further}.items():
         os.environ.setdefault(name, value)
     return found["address"]
+
+
+def further_settings(places: Places) -> dict[str, str]:
+    """What the operator has put into ``settings.env``, as the units read it: EnvironmentFile= of systemd.exec(5), a line each."""
+    file = places.state / "settings.env"
+    lines = [line.strip() for line in file.read_text().splitlines()] if file.exists() else []
+    pairs = [line.split("=", 1) for line in lines if "=" in line and line[0] not in "#;"]
+    return {name.strip(): _unquoted(value.strip()) for name, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] not in "\"'" or value[-1] != value[0]:
+        return value
+    return re.sub(r'\\([\\"$`])', r"\1", value[1:-1]) if value[0] == '"' else value[1:-1]
 
 
 def _started_with(places: Places) -> Path:
@@ -119,6 +139,11 @@ def address(listen: str, port: int) -> str:
         told = os.environ.get("BULKHEAD_WORKERS_AT", "").rpartition(":")[0]
         listen = told or next(iter(own_addresses()), "127.0.0.1")
     return f"http://{_in_url(listen)}:{port}"
+
+
+def typed(address: str) -> str:
+    """What people type for a site that is served at ``address``: its proxy's, if it has one."""
+    return os.environ.get("BULKHEAD_ORIGIN", address)
 
 
 def names_of(host: str) -> list[str]:

@@ -66,7 +66,8 @@ async def serve(places: Places, listen: str, port: int) -> int:
             link, _ = await asyncio.gather(
                 asyncio.to_thread(manage, places, address, ["signin_link", "--create-admin"]),
                 asyncio.to_thread(wait_until_served, address))
-            print(f"\nBulkhead is at {address}\nSign in once, as its administrator: {address}{link.strip()}\n"
+            typed = services.typed(address)
+            print(f"\nBulkhead is at {typed}\nSign in once, as its administrator: {typed}{link.strip()}\n"
                   f"Log: {log.name}   Stop: Ctrl-C\n", flush=True)
             if not is_root():
                 print("Labs are marked \"no worker on this machine\". This adds one: sudo ./lab up\n", flush=True)
@@ -82,10 +83,12 @@ def manage(places: Places, address: str, arguments: list[str]) -> str:
 
 
 def wait_until_served(address: str) -> None:
+    """It knows itself by 127.0.0.1 wherever it listens and whatever names it was given for browsers."""
     deadline = time.monotonic() + SERVING_SECONDS
+    asked = urllib.request.Request(f"{address}/healthz", headers={"Host": "127.0.0.1"})  # noqa: S310  (our own address)
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310  (our own address)
+            with urllib.request.urlopen(asked, timeout=2) as answer:  # noqa: S310
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from deploy.lab import backups, ground, services
+from deploy.lab import backups, ground, services, units
 from deploy.lab.places import PROJECT, Places, SetupError
 
 USE = """from django.contrib.auth import get_user_model as users
@@ -89,6 +89,37 @@ def test_an_empty_installation_becomes_the_one_that_was_backed_up(installation, 
     published = {path.name for path in (empty.state / "content").iterdir()}
     assert published == {path.name for path in (used.state / "content").iterdir()}
     assert "1 users" in capsys.readouterr().out
+
+
+def test_a_backup_is_of_the_database_that_the_site_was_started_with(installation, tmp_path, monkeypatch):
+    """`./lab backup` is typed without the variables of `./lab up`, in a cron job above all."""
+    used, saved = installation(), tmp_path / "site.backup"
+    with monkeypatch.context() as started:
+        if "BULKHEAD_DATABASE_URL" not in os.environ:
+            started.setenv("BULKHEAD_DATABASE_URL", f"sqlite:///{used.state}/web/elsewhere.sqlite3")
+        services.note_settings(used, backups.ADDRESS)
+        manage(used, "prepare_site")
+        manage(used, "shell", "-c", USE)
+    monkeypatch.setenv("BULKHEAD_DATABASE_URL", "")
+    monkeypatch.delenv("BULKHEAD_DATABASE_URL")
+    assert backups.backup(used, saved, None) == 0
+    with pytest.raises(SetupError, match="--replace"):
+        backups.restore(used, saved, None, replace=False)
+    os.environ.pop("BULKHEAD_DATABASE_URL")
+
+    empty = installation()
+    assert backups.restore(empty, saved, None, replace=False) == 0
+    assert manage(empty, "shell", "-c", LOOK).split()[-2:] == ["True", "forty-two"]
+
+
+def test_a_site_that_runs_from_systemd_is_not_filled(installation, tmp_path, monkeypatch):
+    (tmp_path / "site.backup").touch()
+    monkeypatch.setattr(units, "UNITS", tmp_path)
+    for name in (units.TARGET, *units.EVERY):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(units, "states", lambda names: ["active"] * len(names))
+    with pytest.raises(SetupError, match="systemctl stop bulkhead.target"):
+        backups.restore(installation(), tmp_path / "site.backup", None, replace=False)
 
 
 def test_a_broken_database_leaves_no_half_backup(installation, tmp_path, monkeypatch):

@@ -3,11 +3,14 @@
 import os
 import re
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from deploy.lab import ground, services
+from deploy.lab import ground, install, services, units, up
 from deploy.lab.places import Places
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -66,6 +69,103 @@ def test_what_the_command_itself_is_told_comes_first(places, monkeypatch):
     monkeypatch.setenv("BULKHEAD_TIME_ZONE", "Europe/Oslo")
     services.take_settings(places)
     assert os.environ["BULKHEAD_TIME_ZONE"] == "Europe/Oslo"
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    """``beside(name)``: what the variable is for a command beside the site; what the command took is forgotten after the test."""
+    def told(places, name):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+        services.take_settings(places)
+        return os.environ.get(name)
+    return told
+
+
+@pytest.mark.parametrize(("line", "value"), [
+    ("BULKHEAD_DATABASE_URL=postgres://there/x", "postgres://there/x"), ('BULKHEAD_DATABASE_URL="post\\"gr$es"', 'post"gr$es'),
+    ("BULKHEAD_DATABASE_URL='a b'", "a b"), (" BULKHEAD_DATABASE_URL = a=b ", "a=b"), ("#BULKHEAD_DATABASE_URL=x", None),
+    ("; BULKHEAD_DATABASE_URL=x", None), ("\n", None)])
+def test_a_command_beside_the_units_means_what_they_read_from_settings_env(places, beside, line, value):
+    services.note_settings(places, "http://127.0.0.1:8000", by_units=True)
+    (places.state / "settings.env").write_text(f"# mine\n\n{line}\n")
+    assert beside(places, "BULKHEAD_DATABASE_URL") == value
+
+
+def test_settings_env_comes_before_what_the_units_were_written_with(places, monkeypatch, beside):
+    monkeypatch.setenv("BULKHEAD_CAPACITY", "4")
+    services.note_settings(places, "http://127.0.0.1:8000", by_units=True)
+    (places.state / "settings.env").write_text("BULKHEAD_CAPACITY=40\n")
+    assert beside(places, "BULKHEAD_CAPACITY") == "40"
+
+
+def test_a_site_in_the_foreground_reads_no_settings_env(places, beside):
+    services.note_settings(places, "http://127.0.0.1:8000")
+    (places.state / "settings.env").write_text("BULKHEAD_CAPACITY=40\n")
+    assert beside(places, "BULKHEAD_CAPACITY") is None
+
+
+def test_the_administrator_of_an_install_is_made_in_the_database_that_the_units_use(places, monkeypatch, capsys):
+    """The variable stands in settings.env; the units' own file must not repeat it, or taking it out there would change nothing."""
+    (places.state / "settings.env").write_text("BULKHEAD_DATABASE_URL=postgres://there/x\nBULKHEAD_ORIGIN=https://labs.example.org\n")
+    seen = {}
+    monkeypatch.setattr(install, "_need_systemd", lambda: None)
+    monkeypatch.setattr(install, "find", lambda: places)
+    for module, name in ((install.up, "check_and_prepare"), (install.images, "build"), (units, "start"), (up, "wait_until_served")):
+        monkeypatch.setattr(module, name, lambda *_, **__: None)
+    monkeypatch.setattr(units, "UNITS", places.state / "units")
+    monkeypatch.setattr(units, "write_site", lambda *_: seen.update(written=os.environ.get("BULKHEAD_DATABASE_URL")))
+    monkeypatch.setattr(up, "manage", lambda places, address, words: seen.update(
+        made=services.site_environment(places, address)["BULKHEAD_DATABASE_URL"]) or "/link")
+    for name in ("BULKHEAD_DATABASE_URL", "BULKHEAD_ORIGIN"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)  # so that what install puts there is gone after the test
+    assert install.install(8000, "127.0.0.1") == 0
+    assert "administrator: https://labs.example.org/link" in capsys.readouterr().out
+    assert seen == {"written": None, "made": "postgres://there/x"}
+
+
+def test_worker_hosts_are_not_let_in_by_settings_env_either(places, monkeypatch):
+    (places.state / "settings.env").write_text("BULKHEAD_WORKERS_AT=10.0.0.1:6380\n")
+    monkeypatch.setattr(install, "_need_systemd", lambda: None)
+    monkeypatch.setattr(install, "find", lambda: places)
+    with pytest.raises(install.SetupError, match="./lab up only"):
+        install.install(8000, "127.0.0.1")
+
+
+LOOK = """
+import django
+django.setup()
+from django.conf import settings
+from django.test import Client
+print([Client().get("/healthz", headers={"host": host}).status_code for host in ("127.0.0.1:8000", "labs.example.org", "evil.example")])
+"""
+
+
+def test_a_site_that_has_a_name_is_asked_by_this_machine_too():
+    """`./lab up` waited a minute for a site behind a proxy, which answered 400, and gave up."""
+    done = subprocess.run([sys.executable, "-c", LOOK], cwd=PROJECT, capture_output=True, text=True, env={
+        **os.environ, "DJANGO_SETTINGS_MODULE": "labsite.settings", "BULKHEAD_SECRET_KEY": "x" * 50,
+        "BULKHEAD_ORIGIN": "https://labs.example.org", "BULKHEAD_ALLOWED_HOSTS": "labs.example.org"})
+    assert done.stdout.strip() == "[200, 200, 400]", done.stderr
+
+
+def test_it_is_waited_for_by_the_name_that_it_always_has(monkeypatch):
+    class Picky(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.headers["Host"] == "127.0.0.1" else 400)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Nobody reads it."""
+    server = HTTPServer(("127.0.0.1", 0), Picky)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(up, "SERVING_SECONDS", 2.0)
+    try:
+        up.wait_until_served(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_this_machines_addresses_are_those_that_the_kernel_has():
