@@ -51,6 +51,12 @@ def test_every_rule_says_what_is_wrong_and_how_bad_it_is():
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
 
 
+def test_the_guide_says_what_to_look_at_when_one_comes():
+    lines = re.findall(r"^\| (\w+(?:, \w+)*) \|", (FOLDER.parent.parent / "docs/sight.md").read_text(), re.MULTILINE)
+    told = {f"Bulkhead{name}" for line in lines for name in line.split(", ")}
+    assert {rule["alert"] for rule in RULES} - told == set()
+
+
 def test_no_panel_lies_on_another():
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in PANELS]
     assert len(set(places)) == len(places)
