@@ -15,6 +15,7 @@ cryptography) under a key that scrypt (RFC 7914) makes of it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -22,6 +23,7 @@ import os
 import tarfile
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -87,8 +89,26 @@ def restore(backup: bytes, password: str = "", replace: bool = False) -> dict[st
 
 def _rows() -> bytes:
     text = io.StringIO()
-    call_command("dumpdata", exclude=list(LEFT_OUT), natural_foreign=True, stdout=text, verbosity=0)
+    with _of_one_moment():
+        call_command("dumpdata", exclude=list(LEFT_OUT), natural_foreign=True, stdout=text, verbosity=0)
     return text.getvalue().encode()
+
+
+@contextlib.contextmanager
+def _of_one_moment() -> Iterator[None]:
+    """See the database as it is now, whatever is written meanwhile, and let nobody wait. Else a row may refer to another that
+    came too late for the backup, and none of it could be restored."""
+    connection.ensure_connection()
+    mode = getattr(connection, "transaction_mode", None)
+    connection.transaction_mode = "DEFERRED"  # of SQLite: only to read
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    finally:
+        connection.transaction_mode = mode
 
 
 def _empty() -> None:

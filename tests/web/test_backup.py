@@ -2,9 +2,11 @@
 
 import io
 import tarfile
+import threading
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection, connections
 
 from labs import backup, sessions
 from labs.models import LabSession, Lesson, TaskResult
@@ -54,6 +56,31 @@ def test_an_empty_site_becomes_the_one_that_was_backed_up(used, alice, folders, 
     assert LabSession.objects.get().id == used.id
     assert (folders / "content/digest/checks/seen.sh").read_text() == "echo seen\n"
     assert found["secret"]
+
+
+def test_a_backup_of_a_site_in_use_is_of_one_moment(used, lesson, bob):
+    """Bob begins when the sessions are in the backup already and the events are not."""
+    begun = []
+
+    def begin():
+        try:
+            tell(sessions.start(bob, lesson), "ready", 1, facts={})
+        finally:
+            connections.close_all()
+
+    def watch(execute, sql, *rest):
+        if not begun and 'FROM "labs_event"' in sql:
+            begun.append(threading.Thread(target=begin))
+            begun[0].start()
+            begun[0].join()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(watch):
+        saved = backup.make()
+    assert begun and LabSession.objects.count() == 2, "he did not wait for the backup"
+    empty()
+    backup.restore(saved)
+    assert LabSession.objects.get().id == used.id
 
 
 def test_an_encrypted_backup_shows_nothing(used):
