@@ -22,6 +22,7 @@ MAX_UNSENT_BYTES = 512 * 1024
 KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15000}
 """A Redis whose host lost its power sends no word of its end (tcp(7); the last one in milliseconds)."""
 CONNECT_SECONDS = 5.0
+UNKNOWN_HERE = ("NOAUTH", "WRONGPASS")
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,10 @@ def tls_context(query: str) -> ssl.SSLContext:
     return context
 
 
+class Refused(Exception):
+    """Redis does not know us: it lost its users, which the site will give back, or we were shut out."""
+
+
 class Connection(asyncio.Protocol):
     """A connection that stays: it comes back by itself and calls ``on_up`` each time."""
 
@@ -55,6 +60,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.is_clogged = False
         self._lost = asyncio.Event()
+        self._refusal: Refused | None = None
 
     async def run(self) -> None:
         """Connect, and connect again whenever it is lost, until cancelled."""
@@ -62,17 +68,20 @@ class Connection(asyncio.Protocol):
         while True:
             try:
                 await self._connect()
-            except OSError as error:
+                await self._lost.wait()
+                if self._refusal:
+                    raise self._refusal
+            except (OSError, Refused) as error:
                 wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 attempt += 1
                 log.info("redis is away, again in %.2f s: %s", wait, error)
                 await asyncio.sleep(wait)
                 continue
             attempt = 0
-            await self._lost.wait()
 
     async def _connect(self) -> None:
         self._lost.clear()
+        self._refusal = None
         loop = asyncio.get_running_loop()
         if self.url.scheme == "unix":
             await loop.create_unix_connection(lambda: self, self.url.path)
@@ -105,13 +114,17 @@ class Connection(asyncio.Protocol):
         return True
 
     def close(self) -> None:
-        """Send what is buffered and close; ``run`` must have been cancelled."""
+        """Send what is buffered and close; ``run`` connects again unless it has been cancelled."""
         if self.transport:
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self.reader.feed(data)
         while (reply := self.reader.gets()) is not False:
+            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(UNKNOWN_HERE):
+                self._refusal = Refused(str(reply))
+                self.close()  # it would stay open, and whatever is said on it in vain
+                return
             self.on_reply(reply)
 
     def pause_writing(self) -> None:
