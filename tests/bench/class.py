@@ -2,7 +2,7 @@
 
 Every student clicks Start at the same moment, gets the sandbox's part of the page, opens the two sockets that the page
 opens, waits for the first prompt, and then types lines at a person's speed, each of which makes the checks run. Then all
-are quiet, and what the sessions cost at rest is counted. The students share the two cores with the site. Takes three minutes.
+are quiet, and what the sessions cost at rest is counted. The students share the two cores with the site. Takes four minutes.
 """
 
 from __future__ import annotations
@@ -292,6 +292,8 @@ def main() -> int:
         printed = site.manage("shell", "-c", SIGN_IN.format(count=options.students))
         vendor, keys = json.loads(printed.partition("KEYS ")[2])
         print(f"the site's database is {vendor}", file=sys.stderr, flush=True)
+        if vendor != ("postgresql" if options.postgres else "sqlite"):
+            raise SystemExit("that is not the database that was asked for")
         return report(asyncio.run(hold_class(site, keys, warm >= options.students)), options.json)
 
 

@@ -3,7 +3,7 @@
 Each round starts sessions, breaks one thing, mends it, and waits until the site's rows and the hosts' sandboxes agree.
 A session is lost when it was ready before, its host had power all the time, and it is not the same living sandbox
 afterwards; it is doubled when two hosts carry it in the end. One of either, or a round that never agrees, and the exit
-status is 1. The last line is JSON.
+status is 1, as it is if nothing was broken. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -251,27 +251,27 @@ def report(rounds: list[Round], json_file: Path | None) -> int:
     if json_file:
         json_file.write_text(text)
     print(text, flush=True)
-    return 1 if any(one.lost or one.doubled or one.error for one in rounds) else 0
+    return 1 if not rounds or any(one.lost or one.doubled or one.error for one in rounds) else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./lab bench faults", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each fault, default 5")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", help="faults whose name contains this")
+    parser.add_argument("--only", default="", help="faults whose name contains this")
     chosen = parser.parse_args()
     if os.geteuid():
         raise SystemExit("hosts and networks need root: sudo ./lab bench faults")
     rounds: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="bulkhead-faults-") as folder, rig.running(Path(folder)) as fleet:
-        breaker = Breaker(fleet)
+        faults = {name: do for name, do in Breaker(fleet).faults.items() if chosen.only in name}
+        if not faults:
+            raise SystemExit(f"no fault is called {chosen.only!r}; there is: {', '.join(Breaker(fleet).faults)}")
         for number in range(chosen.rounds):
-            for fault, do in breaker.faults.items():
-                if not chosen.only or chosen.only in fault:
-                    rounds.append(one_round(fleet, fault, do))
-                    one = rounds[-1]
-                    print(f"round {number + 1} {fault}: {one.seconds:.1f} s, lost {one.lost}, doubled {one.doubled} {one.error}",
-                          flush=True)
+            for fault, do in faults.items():
+                rounds.append(one := one_round(fleet, fault, do))
+                print(f"round {number + 1} {fault}: {one.seconds:.1f} s, lost {one.lost}, doubled {one.doubled} {one.error}",
+                      flush=True)
     return report(rounds, chosen.json)
 
 

@@ -43,7 +43,7 @@ def keeps(value: float, rule: str) -> bool:
 
 
 def report(rows: Sequence[Row], json_file: Path | None = None) -> int:
-    """Print the table, write the JSON; 1 if a target is missed."""
+    """Print the table, write the JSON; 1 if a target is missed, or nothing was measured."""
     print(f"{'metric':42} {'ours':>10} {'peer':>10} {'ratio':>8} {'spread':>15}  target")
     for row in rows:
         peer = "" if row.peer is None else f"{row.peer:.2f}"
@@ -56,7 +56,7 @@ def report(rows: Sequence[Row], json_file: Path | None = None) -> int:
     if json_file:
         json_file.write_text(json.dumps([{**asdict(row), "ratio": row.ratio, "holds": row.holds} for row in rows], indent=1))
     sys.stdout.flush()
-    return 0 if all(row.holds for row in rows) else 1
+    return 0 if rows and all(row.holds for row in rows) else 1
 
 
 def spread(ours: Sequence[float], peer: Sequence[float]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from runtime_agent import images, namespace, sandbox, settings, spawn, xray
+from runtime_agent import cgroup, images, namespace, sandbox, settings, spawn, xray
 
 PROCESSES, ROUNDS = 50, 40
 CROWD = """exec >/dev/null 2>&1 </dev/null
@@ -52,7 +53,11 @@ def agent() -> Iterator[settings.Settings]:
         (chosen.agent_dir / "images").symlink_to(installed.images_dir)
         assert "base" in images.installed(chosen), "no base image: sudo ./lab up builds it"
         namespace.enter(chosen)
-        yield chosen
+        try:
+            yield chosen
+        finally:
+            cgroup.Group(chosen.cgroup).remove()
+            shutil.rmtree(chosen.run_dir, ignore_errors=True)
 
 
 def specification(profile: str = "nested", memory_bytes: int = 1 << 30) -> sandbox.Spec:
