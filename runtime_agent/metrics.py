@@ -20,12 +20,13 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from runtime_agent import intake, protocol
+from runtime_agent import intake, protocol, rootfs
 from runtime_agent.protocol.reasons import REASONS
 
 CREATE_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 MAX_REMEMBERED = 1000
-MIN_FREE_BYTES = 1 << 30
+MIN_FREE_BYTES = rootfs.FREE_BYTES_WATERMARK
+"""Below it every sandbox is refused."""
 log = logging.getLogger(__name__)
 
 EVENTS = Counter("bulkhead_agent_events_total", "What happened to sandboxes, as told to the site", ["kind"])

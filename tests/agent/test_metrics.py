@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ import urllib.request
 import pytest
 from prometheus_client import REGISTRY
 
-from runtime_agent import logs, metrics, protocol
+from runtime_agent import logs, metrics, protocol, rootfs
 from runtime_agent.events import Outbox
 from runtime_agent.protocol.reasons import REASONS
 from runtime_agent.settings import SettingsError, load
@@ -48,15 +49,18 @@ def test_the_figures_are_those_of_the_moment(served):
         assert line in lines
 
 
-def test_ready_is_said_only_when_it_is_true(served, monkeypatch):
+def test_ready_is_said_only_when_it_is_true(served, monkeypatch, tmp_path):
     address, ready, _outbox = served
     assert get(f"{address}/healthz") == "ok\n"
     with pytest.raises(urllib.error.HTTPError, match="503"):
         get(f"{address}/readyz")
     ready.set()
     assert get(f"{address}/readyz") == "ok\n"
-    monkeypatch.setattr(metrics, "MIN_FREE_BYTES", 1 << 60)
-    with pytest.raises(urllib.error.HTTPError, match="503"):
+    free = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(metrics.shutil, "disk_usage", lambda folder: free._replace(free=rootfs.FREE_BYTES_WATERMARK))
+    assert get(f"{address}/readyz") == "ok\n"
+    monkeypatch.setattr(metrics.shutil, "disk_usage", lambda folder: free._replace(free=rootfs.FREE_BYTES_WATERMARK - 1))
+    with pytest.raises(urllib.error.HTTPError, match="503"):  # here every sandbox is refused
         get(f"{address}/readyz")
 
 

@@ -20,7 +20,7 @@ PAGES = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("de
          PROJECT / "docker-compose.yml", PROJECT / "deploy/compose/make-env"]
 FOR_DEVELOPERS = {"BULKHEAD_DEBUG"}
 INTERNAL = {"BULKHEAD_CGROUP", "BULKHEAD_SLOT_BASE", "BULKHEAD_HOST", "BULKHEAD_HOST_SILENT_SECONDS", "BULKHEAD_EMAIL_VERIFICATION",
-            "BULKHEAD_SESSION_OVERDUE_SECONDS", "BULKHEAD_SESSION_NUDGE_SECONDS", "BULKHEAD_SESSION_ORPHANED_SECONDS"}
+            "BULKHEAD_SESSION_OVERDUE_SECONDS", "BULKHEAD_SESSION_NUDGE_SECONDS"}
 """Which no operator has a reason to set; `./lab doctor` names the second where it must be."""
 NOT_IN_CONTAINERS = {
     "BULKHEAD_STATE_DIR": "the image has it", "BULKHEAD_STATIC_DIR": "below the image's", "BULKHEAD_RUN_DIR": "the container's own",
