@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from labs import agent_client, event_payload, kept, notices, rewinding, sessions
@@ -99,7 +100,7 @@ def _stage(session: LabSession, payload: Payload, host: str, at: datetime) -> No
         if payload["stage"] == protocol.STAGES[0]:
             _refuse_sandbox(session, host)
         return None
-    session.started_at = session.started_at or at
+    session.started_at = session.started_at or timezone.now()
     session.state, session.stage, session.host = State.STARTING, payload["stage"], host
     return {"type": "stage", "stage": session.stage}
 
@@ -108,10 +109,10 @@ def _ready(session: LabSession, payload: Payload, host: str, at: datetime) -> No
     if session.state not in (State.QUEUED, State.STARTING):
         _refuse_sandbox(session, host)
         return None
-    session.host, session.facts, session.started_at = host, payload["facts"], session.started_at or at
+    session.host, session.facts = host, payload["facts"]
     rewinding.note_points(session, payload.get("points", []), None)
     _note_open(session, payload.get("terminals", []))
-    sessions.become_ready(session, at)
+    sessions.become_ready(session)
     return notices.state_of(session)
 
 

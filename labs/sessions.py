@@ -138,12 +138,14 @@ def fail(session: LabSession, reason: str, detail: str = "") -> None:
     transaction.on_commit(lambda: counters.add(counters.FAILURES, reason))
 
 
-def become_ready(session: LabSession, at: datetime) -> None:
-    """Called on a locked row; the clock starts when the student can work, not when they clicked."""
-    session.state, session.ready_at, session.seen_at = State.READY, at, timezone.now()
-    session.expires_at, session.deadline_at = planned_end(session.lab["limits"], at)
+def become_ready(session: LabSession) -> None:
+    """Called on a locked row; the clock starts when the student can work, not when they clicked. It is the site's: its timers ask
+    no other, and a host's may be hours away from it."""
+    now = timezone.now()
+    session.state, session.started_at, session.ready_at, session.seen_at = State.READY, session.started_at or now, now, now
+    session.expires_at, session.deadline_at = planned_end(session.lab["limits"], now)
     session.warned_minutes = None
-    waited = (at - session.queued_at).total_seconds()
+    waited = (now - session.queued_at).total_seconds()
     transaction.on_commit(lambda: counters.add_start(waited))
 
 

@@ -17,8 +17,9 @@ from runtime_agent import protocol
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def tell(session, kind, seq, event_id=None, generation=0, **payload):
-    return events.record(event_id or str(uuid.uuid4()), str(session.id), seq, "h1", kind, time.time(),
+def tell(session, kind, seq, event_id=None, generation=0, clock=0.0, **payload):
+    """By a host whose clock is ``clock`` seconds ahead of the site's."""
+    return events.record(event_id or str(uuid.uuid4()), str(session.id), seq, "h1", kind, time.time() + clock,
                          {**payload, "generation": generation})
 
 
@@ -79,6 +80,22 @@ def test_an_event_that_a_killed_worker_held_is_handed_out_again_in_minutes():
     options = app.connection().transport_options
     assert 60 <= options["visibility_timeout"] <= 120
     assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 10
+
+
+@pytest.mark.parametrize("clock", [-7200.0, 7200.0])
+def test_a_host_with_another_clock_takes_no_time_from_a_session_and_gives_none(alice, lesson, asked, clock):
+    session, began = sessions.start(alice, lesson), timezone.now()
+    tell(session, "stage", 1, stage="placed", clock=clock)
+    timers.watch()
+    session.refresh_from_db()
+    assert session.state == "starting", "not overdue"
+    tell(session, "ready", 2, facts={}, clock=clock)
+    timers.watch()
+    session.refresh_from_db()
+    assert session.state == "ready"
+    hour = timedelta(minutes=session.lab["limits"]["minutes"])
+    assert began <= session.started_at <= session.ready_at <= timezone.now()
+    assert began + hour <= session.expires_at <= timezone.now() + hour
 
 
 def test_two_words_that_overtake_one_another_both_count(alice, lesson, asked):
