@@ -17,7 +17,7 @@ from runtime_agent import protocol, settings
 from runtime_agent.capacity import HostFull
 from runtime_agent.celeryapp import make_app
 from runtime_agent.sessions import Sessions
-from runtime_agent.turns import Busy
+from runtime_agent.turns import Busy, Waiting
 
 RESUME_RETRY_SECONDS = 2
 COMES_BACK = {"autoretry_for": (Busy,), "max_retries": 30, "default_retry_delay": RESUME_RETRY_SECONDS}
@@ -31,6 +31,7 @@ class _Work:
     """Where the control process puts the object that does the work."""
 
     sessions: Sessions
+    waiting = Waiting()
 
 
 @app.task(name=protocol.TASK_CREATE, bind=True, max_retries=None)
@@ -41,12 +42,19 @@ def create(task: Task, session_id: Any, generation: Any, lab: Any, resume: Any =
         _Work.sessions.create(session_id, generation, lab, resume, point)
     except (redis.RedisError, Busy) as error:  # whether the run is ours can't be asked: it waits here until it can
         log.warning("create waits session_id=%s: %s", session_id, error)
-        raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
+        _come_back(task, session_id, generation)
     except HostFull:
         if resume:  # its disk is here and nowhere else, so it waits in this host's own queue
-            raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
+            return _come_back(task, session_id, generation)
         _Work.sessions.on_places_changed(2.0)  # before it is put back, or it would come straight here again
         raise Reject("host-full", requeue=True) from None
+
+
+def _come_back(task: Task, session_id: str, generation: int) -> None:
+    """Later, unless another message of the same run does."""
+    if _Work.waiting.may_come_back((session_id, generation), task.request.id):
+        raise task.retry(countdown=RESUME_RETRY_SECONDS) from None
+    log.info("create waits already session_id=%s generation=%d", session_id, generation)
 
 
 @app.task(name=protocol.TASK_OPEN_TERMINAL, **COMES_BACK)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 WAIT_SECONDS = 1.0
 REST_SECONDS = 60.0
+FORGOTTEN_SECONDS = 15.0
 
 
 class Busy(Exception):
@@ -49,3 +50,23 @@ class Turns:
     def let_rest(self, session_id: str) -> None:
         self._resting = {each: until for each, until in self._resting.items() if self._clock() < until}
         self._resting[session_id] = self._clock() + REST_SECONDS
+
+
+class Waiting:
+    """Which message waits for each run: the site asks again every few seconds for as long as it hears nothing, and if all
+    that it says came back again and again, a resume that waits for an hour would be hundreds of messages."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._held: dict[tuple[str, int], tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def may_come_back(self, run: tuple[str, int], message: str) -> bool:
+        """Is it the one that waits, or the first, or has the one not been seen for a while?"""
+        with self._lock:
+            now = self._clock()
+            self._held = {each: held for each, held in self._held.items() if now - held[1] < FORGOTTEN_SECONDS}
+            if self._held.get(run, (message,))[0] != message:
+                return False
+            self._held[run] = (message, now)
+            return True

@@ -6,11 +6,12 @@ import threading
 import time
 
 import pytest
+from celery.exceptions import Retry
 
 from runtime_agent import control, reaper, recovery, tasks, turns
 from runtime_agent.errors import AgentError
 from runtime_agent.records import Record
-from runtime_agent.turns import Busy, Turns
+from runtime_agent.turns import FORGOTTEN_SECONDS, Busy, Turns, Waiting
 from tests.agent.labs import lab_document, publish
 from tests.agent.machine_room import ALICE, BOB, hall, told
 from tests.agent.test_reaper import leave_behind
@@ -70,6 +71,36 @@ def test_every_message_about_a_busy_session_comes_back_and_has_done_nothing(site
 def test_the_message_is_put_back_and_not_for_ever(task):
     assert task.autoretry_for == (Busy,)
     assert 0 < task.default_retry_delay * task.max_retries < 300
+
+
+def test_of_all_that_the_site_says_of_a_run_that_has_to_wait_one_message_comes_back(tmp_path, monkeypatch):
+    sessions, _ = hall(tmp_path, capacity=1)
+    lab, now, came_back = publish(sessions.settings.content_dir), [0.0], []
+    monkeypatch.setattr(tasks._Work, "sessions", sessions, raising=False)
+    monkeypatch.setattr(tasks._Work, "waiting", Waiting(lambda: now[0]))
+    monkeypatch.setattr(tasks.create, "retry", lambda countdown: came_back.append(tasks.create.request.id) or Retry())
+
+    def deliver(message, generation=2):
+        came_back.clear()
+        tasks.create.push_request(id=message)
+        try:
+            tasks.create.run(ALICE, generation, lab, True)
+        except Retry:
+            pass
+        finally:
+            tasks.create.pop_request()
+        now[0] += tasks.RESUME_RETRY_SECONDS
+        return bool(came_back)
+
+    sessions.create(ALICE, 1, lab, False)
+    sessions.delete(ALICE, True)
+    sessions.create(BOB, 1, lab, False)
+    assert deliver("first") and not deliver("again") and deliver("first") and not deliver("again")
+    assert deliver("of the next run", generation=3)
+    now[0] += FORGOTTEN_SECONDS
+    assert deliver("again") and not deliver("first"), "Celery forgets what waits when the line to Redis is cut"
+    sessions.delete(BOB, False)
+    assert not deliver("again") and sessions.records.find(ALICE).state == "ready"
 
 
 # --- what can't be removed --------------------------------------------------------------------------------
