@@ -8,6 +8,7 @@ Histories are written beside the session's record, so that they outlive a restar
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -168,8 +169,10 @@ class Historian:
                 if not is_saved and self.records.find(session_id):
                     path.with_suffix(".new").write_text(text)
                     os.replace(path.with_suffix(".new"), path)
-                    if self.records.find(session_id) is None:  # deleted meanwhile
-                        self.records.remove(session_id, keep=True)
+                    if self.records.find(session_id) is None:  # deleted meanwhile, and by now perhaps begun again
+                        path.unlink(missing_ok=True)
+                        with contextlib.suppress(OSError):
+                            path.parent.rmdir()
             except OSError as error:
                 log.warning("history not written session_id=%s: %s", session_id, error)
 

@@ -233,6 +233,26 @@ def test_a_session_deleted_while_its_history_is_written_does_not_come_back(scene
     assert not (scene.records.sandboxes_dir / ALICE).exists()
 
 
+def test_a_session_begun_again_while_its_history_is_written_keeps_its_record_and_progress(scene, monkeypatch):
+    scene.wait(1)
+    find, asked = scene.records.find, []
+
+    def find_and_begin_again(session_id):
+        """The second time just between a delete and the create after it."""
+        asked.append(session_id)
+        if len(asked) != 2:
+            return find(session_id)
+        scene.records.remove(session_id, keep=True)
+        scene.records.save(Record(ALICE, 2, "d"))
+        scene.records.progress_path(ALICE).write_text("{}")
+        return None
+    monkeypatch.setattr(scene.records, "find", find_and_begin_again)
+    kept_of(scene).is_saved = False
+    scene.historian.save()
+    assert len(asked) == 2 and find(ALICE).generation == 2
+    assert scene.records.progress_path(ALICE).exists()
+
+
 @pytest.mark.parametrize("rubbish", ["", "{", "[]", '{"generation": 1}'])
 def test_a_file_that_can_not_be_read_is_no_history(scene, rubbish):
     scene.records.history_path(ALICE).write_text(rubbish)
