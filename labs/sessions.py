@@ -104,6 +104,7 @@ def restart(session_id: Any) -> LabSession:
     def change(session: LabSession) -> None:
         if why_not(hosts, session.lab):
             raise Refused("no-worker")
+        _check_maximum(session)
         put_away(session, keep=False)
         queue_again(session, is_resume=False)
     return change_locked(session_id, (State.READY, State.FAILED), change)
@@ -118,8 +119,18 @@ def resume(session_id: Any) -> LabSession:
             raise Refused("wrong-state")
         if session.host not in hosts:
             raise Refused("no-worker")
+        _check_maximum(session)
         queue_again(session, is_resume=True)
     return change_locked(session_id, (State.ENDED,), change)
+
+
+def _check_maximum(session: LabSession) -> None:
+    """May this one become active? Called on a locked row. Raises Refused("maximum")."""
+    if session.is_active:
+        return
+    lock_user(session.user)
+    if LabSession.objects.filter(user=session.user, state__in=LabSession.ACTIVE).count() >= settings.SESSIONS_MAXIMUM:
+        raise Refused("maximum")
 
 
 def can_resume(session: LabSession) -> bool:

@@ -37,6 +37,35 @@ def test_the_maximum_refuses_one_more(alice, lesson, asked, settings):
         sessions.start(alice, lesson)
 
 
+@pytest.mark.parametrize("begin_again", [sessions.resume, sessions.restart])
+def test_the_maximum_holds_for_sandboxes_that_are_begun_again(alice, lesson, asked, settings, begin_again):
+    settings.SESSIONS_MAXIMUM = 1
+    first = sessions.start(alice, lesson)
+    tell(first, "ready", 1, facts={})
+    if begin_again is sessions.resume:
+        sessions.end(first.id)
+        tell(first, "removed", 2, kept=True, bytes=5)
+    else:
+        tell(first, "failed", 2, reason="lost")
+    lesson.pk, lesson.slug = None, "other"
+    lesson.save()
+    second = sessions.start(alice, lesson)
+    with pytest.raises(sessions.Refused, match="maximum"):
+        begin_again(first.id)
+    sessions.end(second.id)
+    assert begin_again(first.id).state == "queued"
+
+
+def test_who_has_too_many_since_the_maximum_was_lowered_may_start_one_over(alice, lesson, asked, settings):
+    sessions_of_alice = [sessions.start(alice, lesson)]
+    lesson.pk, lesson.slug = None, "other"
+    lesson.save()
+    sessions_of_alice.append(sessions.start(alice, lesson))
+    settings.SESSIONS_MAXIMUM = 1
+    tell(sessions_of_alice[0], "ready", 1, facts={})
+    assert sessions.restart(sessions_of_alice[0].id).state == "queued"
+
+
 def test_an_event_told_twice_counts_once_and_an_older_one_not_at_all(alice, lesson, asked):
     session, once = sessions.start(alice, lesson), str(uuid.uuid4())
     assert tell(session, "ready", 5, once, boot_ms=9, facts={})
