@@ -19,6 +19,7 @@ from deploy.lab.places import Places, SetupError, user_ids
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 FRONT_END = ("package.json", "package-lock.json", ".npmrc", "static", "templates", "tests/golden")
+FRONT_END_TESTS = ("static/tests", "tests/golden")
 
 
 def prepare(places: Places, with_pages: bool = True) -> None:
@@ -96,15 +97,26 @@ def build_front_end(places: Places) -> None:
             shutil.copytree(source, places.build / name, ignore=shutil.ignore_patterns("dist"))
         elif source.exists():
             shutil.copy(source, places.build / name)
-    owner = user_ids()
-    if owner:
-        for path in (places.build, *places.build.rglob("*")):
-            os.chown(path, *owner, follow_symlinks=False)
+    _give_to_user(places.build)
     for arguments in (["ci", "--ignore-scripts"], ["run", "build"]):
         npm(places, arguments)
     target = places.project / "static/dist"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(places.build / "static/dist", target)
+
+
+def bring_tests(places: Places) -> None:
+    """The front end's tests and their golden files, as they are now: nothing is built anew because of them."""
+    for name in FRONT_END_TESTS:
+        shutil.rmtree(places.build / name, ignore_errors=True)
+        shutil.copytree(places.project / name, places.build / name)
+        _give_to_user(places.build / name)
+
+
+def _give_to_user(folder: Path) -> None:
+    owner = user_ids()
+    for path in (folder, *folder.rglob("*")) if owner else ():
+        os.chown(path, *owner, follow_symlinks=False)
 
 
 def npm(places: Places, arguments: Sequence[str]) -> str:

@@ -145,6 +145,7 @@ def front_end(places: Places) -> tuple[int, str]:
     """The JavaScript tests, in the build folder and as its user; node prints its counts in words of its own."""
     if not (places.build / "node_modules").is_dir():
         programs.build_front_end(places)
+    programs.bring_tests(places)
     try:
         output = programs.npm(places, ["test"])
     except SetupError as error:

@@ -43,3 +43,31 @@ def test_one_red_stage_makes_the_whole_red(capsys):
     assert "5 passed, 1 failed, 0 skipped" in capsys.readouterr().out
     assert testing.report([], counted) == 1
     assert testing.report([("unit", 0, 1.0)], counted) == 0
+
+
+def test_the_front_end_s_tests_are_those_of_the_checkout(tmp_path, monkeypatch):
+    """They ran as they were when the pages were built last: a golden frame that only Python had learned was green in JavaScript."""
+    places = SimpleNamespace(project=tmp_path / "project", build=tmp_path / "build")
+    for folder in (places.project, places.build):
+        for name in ("static/tests", "tests/golden"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "one").write_text(f"of the {folder.name}")
+    (places.build / "tests/golden/gone").touch()
+    (places.build / "node_modules").mkdir()
+    seen = []
+
+    def npm(places, arguments):
+        seen.extend((arguments, {str(path.relative_to(places.build)): path.read_text() for path in places.build.rglob("*") if path.is_file()}))
+        return "ℹ pass 1\nℹ fail 0\n"
+    monkeypatch.setattr(testing.programs, "npm", npm)
+    assert testing.front_end(places) == (0, "1 passed, 0 failed")
+    assert seen == [["test"], {"static/tests/one": "of the project", "tests/golden/one": "of the project"}]
+
+
+@pytest.mark.parametrize("printed", ["ℹ pass 0\nℹ fail 0\n", "ℹ pass 3\nℹ fail 1\n", "nothing\n"])
+def test_front_end_tests_that_fail_or_are_none_are_red(tmp_path, monkeypatch, printed):
+    places = SimpleNamespace(project=tmp_path, build=tmp_path)
+    (tmp_path / "node_modules").mkdir()
+    monkeypatch.setattr(testing.programs, "bring_tests", lambda places: None, raising=False)
+    monkeypatch.setattr(testing.programs, "npm", lambda *_: printed)
+    assert testing.front_end(places)[0] == 1
