@@ -86,7 +86,7 @@ def testing_it(add) -> None:
     bench.add_argument("name")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     fuzz = add("fuzz", "malformed frames and interleavings of a terminal, many more than the tests try",
-               lambda a: testing.fuzz(testing.prepared(), a.cases, a.rest))
+               lambda a: testing.fuzz(testing.current(), a.cases, a.rest))
     fuzz.add_argument("cases", nargs="?", type=int, default=100_000,
                       help="frames for each decoder; a hundredth of it interleavings")
     fuzz.add_argument("rest", nargs="*", help="further arguments for pytest, after --")
@@ -100,7 +100,7 @@ def content(add) -> None:
                       help="list each claim with the lessons and tasks that make it good; 1 if one has none")
     lint.add_argument("paths", nargs="*")
     add("overview", "write docs/course.md: every lesson, claim and image, with what was measured here last",
-        lambda a: overview.write(testing.prepared()))
+        lambda a: overview.write(testing.current()))
 
 
 def on_the_host(add) -> None:
@@ -140,7 +140,7 @@ def run_doctor(arguments: argparse.Namespace) -> int:
 def run_check(arguments: argparse.Namespace) -> int:
     if not is_root():
         raise SetupError("labs are solved in real sandboxes, which need root: sudo ./lab check")
-    return testing.check(testing.prepared(), arguments.paths)[0]
+    return testing.check(testing.current(), arguments.paths)[0]
 
 
 def run_attacks(arguments: argparse.Namespace) -> int:
@@ -148,12 +148,12 @@ def run_attacks(arguments: argparse.Namespace) -> int:
         raise SetupError("attacks run in real sandboxes, which need root: sudo ./lab attacks")
     chosen = [f"--{name}={value}" for name in ("profile", "runtime") if (value := getattr(arguments, name))]
     files = [str(arguments.list.absolute())] if arguments.list else []
-    return testing.attack(testing.prepared(), [*chosen, *files])[0]
+    return testing.attack(testing.current(), [*chosen, *files])[0]
 
 
 def run_lint(arguments: argparse.Namespace) -> int:
     options = ["--claims"] if arguments.claims else []
-    return testing.python(testing.prepared(), "-m", "labs.course", "lint", *options, *(arguments.paths or ["labs/content"]))[0]
+    return testing.python(testing.current(), "-m", "labs.course", "lint", *options, *(arguments.paths or ["labs/content"]))[0]
 
 
 def run_facts(arguments: argparse.Namespace) -> int:

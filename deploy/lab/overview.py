@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from deploy.lab.places import Places
+from deploy.lab.places import PROJECT, Places
 
 GREEN = re.compile(r"^green +([0-9.]+) s +\d+ tasks +(\S+)$", re.MULTILINE)
 MIB = 1 << 20
@@ -35,7 +35,7 @@ def write(places: Places) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"seconds": times(places), "sizes": sizes(places)}, file)
         file.flush()
-        command = [str(places.python), "-m", "labs.course", "overview", "docs/course.md", file.name, "labs/content"]
+        command = [str(places.python), "-m", "labs.course", "overview", str(PROJECT / "docs/course.md"), file.name, "labs/content"]
         return subprocess.run(command, cwd=places.project, check=False).returncode
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from deploy.lab import images, overview, packages, postgres, programs, services
-from deploy.lab.places import Places, SetupError, find, is_root
+from deploy.lab import ground, images, overview, packages, postgres, programs, running, services, units
+from deploy.lab.places import PROJECT, Places, SetupError, find, is_root
 from deploy.lab.up import check_and_prepare
 
 UNUSED_PORT = 0
@@ -192,6 +192,15 @@ def prepared() -> Places:
     return places
 
 
+def current() -> Places:
+    """The same for commands that are about the checkout. Where a copy of it is run (places.py), that is made anew, unless a
+    site runs from it."""
+    places = prepared()
+    if places.project != PROJECT and not running.running_pid(places) and not units.are_running():
+        ground.copy_code(places.project)
+    return places
+
+
 def fuzz(places: Places, cases: int, rest: list[str]) -> int:
     """The fuzz and property tests of the terminal path with many more cases, and other ones at each call."""
     seed = secrets.randbits(32)
@@ -204,7 +213,7 @@ def fuzz(places: Places, cases: int, rest: list[str]) -> int:
 
 def bench(name: str, rest: list[str]) -> int:
     """Run tests/bench/NAME.py by hand."""
-    places = prepared()
+    places = current()
     script = Path("tests/bench") / f"{name}.py"
     if not (places.project / script).is_file():
         known = ", ".join(sorted(path.stem for path in (places.project / "tests/bench").glob("*.py"))) or "none yet"

@@ -71,3 +71,16 @@ def test_front_end_tests_that_fail_or_are_none_are_red(tmp_path, monkeypatch, pr
     monkeypatch.setattr(testing.programs, "bring_tests", lambda places: None, raising=False)
     monkeypatch.setattr(testing.programs, "npm", lambda *_: printed)
     assert testing.front_end(places)[0] == 1
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_what_is_about_the_checkout_does_not_read_an_old_copy_of_it(tmp_path, monkeypatch, is_served):
+    """Where other users can't read the checkout, a copy is run; `./lab lint` and `bench` read what the last `up` had copied."""
+    copied = []
+    places = SimpleNamespace(project=tmp_path, python=tmp_path)
+    monkeypatch.setattr(testing, "find", lambda: places)
+    monkeypatch.setattr(testing.running, "running_pid", lambda places: 7 if is_served else None)
+    monkeypatch.setattr(testing.units, "are_running", lambda: False)
+    monkeypatch.setattr(testing.ground, "copy_code", copied.append)
+    assert testing.current() is places
+    assert copied == ([] if is_served else [tmp_path])
