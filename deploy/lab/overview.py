@@ -35,7 +35,8 @@ def write(places: Places) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"seconds": times(places), "sizes": sizes(places)}, file)
         file.flush()
-        command = [str(places.python), "-m", "labs.course", "overview", str(PROJECT / "docs/course.md"), file.name, "labs/content"]
+        page = PROJECT / "docs/course.md"
+        command = [str(places.python), "-m", "labs.course", "overview", str(page), file.name, "labs/content"]
         return subprocess.run(command, cwd=places.project, check=False).returncode
 
 
