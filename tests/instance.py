@@ -53,6 +53,8 @@ class Instance:
     """One running site with its own database, Redis, agent, cgroup and id slots."""
 
     def __init__(self, root: Path, **settings: str):
+        if strange := [name for name in settings if not name.startswith(("BULKHEAD_", "DJANGO_"))]:
+            raise StartError(f"nobody reads {', '.join(strange)}: settings of a site begin with BULKHEAD_")
         self.root = root
         self.port = free_port()
         self.children: dict[str, subprocess.Popen] = {}

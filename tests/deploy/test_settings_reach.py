@@ -9,6 +9,7 @@ import yaml
 
 from deploy.lab import ground, services
 from deploy.lab.places import Places
+from tests.instance import Instance, StartError
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SITE_SOURCE = (PROJECT / "labsite/settings.py").read_text()
@@ -68,6 +69,21 @@ def test_every_setting_that_a_document_names_is_read(document):
     read = SITE | AGENT | set(re.findall(r'"(BULKHEAD_\w+)"', "\n".join(sources)))
     read |= set(re.findall(r"\{\$?(BULKHEAD_\w+)", (PROJECT / "deploy/Caddyfile").read_text() + (PROJECT / "docker-compose.yml").read_text()))
     assert set(re.findall(r"BULKHEAD_[A-Z_]*[A-Z]", document.read_text())) - read == set()
+
+
+OF_THE_TESTS = {"BULKHEAD_REQUIRE_SANDBOX", "BULKHEAD_TEST_PATIENCE", "BULKHEAD_TEST_RUNTIME", "BULKHEAD_BENCH_INSIDE", "BULKHEAD_FUZZ_CASES",
+                "BULKHEAD_FUZZ_SEED", "BULKHEAD_INTERLEAVINGS", "BULKHEAD_BACKUP_PASSWORD", "BULKHEAD_LISTEN", "BULKHEAD_NAME",
+                "BULKHEAD_UPSTREAM"}
+"""Which they, a command or a proxy's file read themselves."""
+
+
+def test_every_setting_that_a_test_or_a_bench_sets_is_one():
+    """`./lab bench class --postgres` measured SQLite for as long as the name of the variable lacked its beginning."""
+    texts = {path: path.read_text() for path in (PROJECT / "tests").rglob("*.py") if path != Path(__file__)}
+    named = {(name, path.name) for path, text in texts.items() for name in re.findall(r"BULKHEAD_[A-Z_]*[A-Z]", text)}
+    assert {(name, file) for name, file in named if name not in SITE | AGENT | OF_THE_TESTS} == set()
+    with pytest.raises(StartError, match="nobody reads DATABASE_URL"):
+        Instance(PROJECT, DATABASE_URL="postgres://there/x")
 
 
 def test_the_operators_table_has_every_setting():

@@ -1,5 +1,7 @@
 """How `./lab test` runs its stages: one that hangs is ended and told, one that leaves something behind is over."""
 
+import contextlib
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -7,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from deploy.lab import testing
+from deploy.lab.places import PROJECT, Places
 
 
 @pytest.fixture
@@ -84,3 +87,15 @@ def test_what_is_about_the_checkout_does_not_read_an_old_copy_of_it(tmp_path, mo
     monkeypatch.setattr(testing.ground, "copy_code", copied.append)
     assert testing.current() is places
     assert copied == ([] if is_served else [tmp_path])
+
+
+def test_the_postgres_stage_s_database_is_the_one_that_the_site_then_has(monkeypatch):
+    """The tests of the stage can't tell: what they want is read from the same variable."""
+    seen = {}
+    monkeypatch.setattr(testing.postgres, "running", lambda: contextlib.nullcontext("postgres://bulkhead@%2Fthere/postgres"))
+    monkeypatch.setattr(testing, "python", lambda places, *words, environment, limit: seen.update(environment) or (0, ""))
+    testing.on_postgres(Places(PROJECT, PROJECT, PROJECT), [])
+    asked = "from django.conf import settings; print(settings.DATABASES['default']['ENGINE'])"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True,
+                          env={**seen, "DJANGO_SETTINGS_MODULE": "labsite.settings"})
+    assert done.stdout.strip() == "django.db.backends.postgresql", done.stderr
