@@ -4,6 +4,8 @@ The hub knows which channel goes to which viewers, and when viewers must greet: 
 Redis was away or a frame could not be sent, and when a bridge says that it is new. A viewer greets with the offset of
 the next byte it lacks, so a loss here costs a round trip and nothing else. Bytes pass through unread. Everything runs as
 callbacks of one event loop: no key costs a task (docs/performance.md).
+
+Who signs out is told to every process, and their viewers are sent away: in another tab a terminal would go on being theirs.
 """
 
 from __future__ import annotations
@@ -14,23 +16,28 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import redis
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
 
 from runtime_agent import protocol
 from runtime_agent.bus import Connection
 from runtime_agent.protocol import terminal_codec
 from runtime_agent.protocol.terminal_codec import Frame
 
+SIGNED_OUT_CHANNEL = "site:signed-out"
+"""No worker host may write there (fleet.bus_rules)."""
 log = logging.getLogger(__name__)
 
 
 class Viewer:
-    """One WebSocket on one terminal. ``deliver`` takes a decoded frame, ``greet`` publishes its HELLO."""
+    """One WebSocket on one terminal. ``deliver`` takes a decoded frame, ``greet`` publishes its HELLO, ``dismiss`` closes it."""
 
-    def __init__(self, terminal_id: str, viewer_id: int,
-                 deliver: Callable[[Frame, tuple[int, ...], bytes], None], greet: Callable[[], None]):
-        self.terminal_id, self.viewer_id = terminal_id, viewer_id
-        self.deliver, self.greet = deliver, greet
+    def __init__(self, terminal_id: str, viewer_id: int, user_id: int, deliver: Callable[[Frame, tuple[int, ...], bytes], None],
+                 greet: Callable[[], None], dismiss: Callable[[], None]):
+        self.terminal_id, self.viewer_id, self.user_id = terminal_id, viewer_id, user_id
+        self.deliver, self.greet, self.dismiss = deliver, greet, dismiss
         self.is_waiting = True
         """Its channel is not heard yet, so an answer to a greeting would pass unheard."""
 
@@ -99,7 +106,7 @@ class TerminalHub:
     def _subscribe_all(self, connection: Connection) -> None:
         for viewer in self.all_viewers():
             viewer.is_waiting = True
-        channels = [protocol.BRIDGE_HELLO_CHANNEL, *map(protocol.output_channel, self.viewers)]
+        channels = [protocol.BRIDGE_HELLO_CHANNEL, SIGNED_OUT_CHANNEL, *map(protocol.output_channel, self.viewers)]
         connection.send(b"SUBSCRIBE", *(channel.encode() for channel in channels))
 
     def _heard(self, reply: Any) -> None:
@@ -110,6 +117,11 @@ class TerminalHub:
         if channel == protocol.BRIDGE_HELLO_CHANNEL:
             if kind == b"message":
                 self.greet_all()
+            return
+        if channel == SIGNED_OUT_CHANNEL:
+            for viewer in self.all_viewers():
+                if kind == b"message" and reply[2] == b"%d" % viewer.user_id:
+                    viewer.dismiss()
             return
         viewers = self.viewers.get(channel.removeprefix("term:").removesuffix(":out"), set())
         if kind == b"message":
@@ -129,6 +141,18 @@ class TerminalHub:
         for viewer in list(viewers):
             if addressee is None or addressee == viewer.viewer_id:
                 viewer.deliver(*decoded)
+
+
+@receiver(user_logged_out)
+def send_away(user: Any = None, **_: Any) -> None:
+    """Pages that are still signed in, on another machine, come back at once."""
+    if not user:
+        return
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as bus:
+            bus.publish(SIGNED_OUT_CHANNEL, user.pk)
+    except redis.RedisError:
+        log.exception("terminals of user %s stay open in other tabs", user.pk)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, TerminalHub] = weakref.WeakKeyDictionary()

@@ -161,11 +161,17 @@ class TerminalConsumer:
             self._greet()
             return
         self.is_watching = self.is_watching or bool(hello[1] & terminal_codec.READ_ONLY)
-        self.viewer = terminal_hub.Viewer(self.terminal_id, self._viewer_id(hello[2]), self._deliver, self._greet)
+        self.viewer = terminal_hub.Viewer(self.terminal_id, self._viewer_id(hello[2]), self.scope["user"].pk,
+                                          self._deliver, self._greet, self._dismiss)
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.outbox_bytes = 0
         self.writer = asyncio.ensure_future(self._write())
         terminal_hub.current().join(self.viewer)
+
+    def _dismiss(self) -> None:
+        """Nothing that comes from the page counts from now on; who may, comes back."""
+        self.is_closing = True
+        self.closing = asyncio.ensure_future(self.finish(CLOSE_BUSY))
 
     def _viewer_id(self, client: int) -> int:
         """A page names itself at random; bound to its user, so that nobody can pass for another's page."""
@@ -194,8 +200,7 @@ class TerminalConsumer:
         self.outbox.put_nowait(frame)
         if self.outbox_bytes > MAX_OUTBOX_BYTES:
             log.warning("socket takes nothing session_id=%s bytes=%d", self.terminal_id, self.outbox_bytes)
-            self.closing = asyncio.ensure_future(self.finish(CLOSE_BUSY))
-            self.is_closing = True
+            self._dismiss()
 
     async def _write(self) -> None:
         """One writer, so that frames leave in the order in which they came."""

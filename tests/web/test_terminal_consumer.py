@@ -70,6 +70,23 @@ async def test_a_session_that_is_over_says_so(alice, session, state):
     assert await (await opened(alice, session)).close_code() == 4410
 
 
+async def test_who_signs_out_types_nothing_more_in_a_tab_that_stays_open(alice, bob, session, bridge, client):
+    page, held = await opened(alice, session), terminal_codec.encode(Frame.INPUT, 0, data=b"rm -r work")
+    await page.hello()
+    assert (await page.next())[0] is Frame.WELCOME
+    await sync_to_async(client.force_login)(bob)
+    await sync_to_async(client.logout)()
+    await page.put(terminal_codec.encode(Frame.PING, 5))
+    assert (await page.next())[0] is Frame.PONG, "that was somebody else"
+    await sync_to_async(client.force_login)(alice)
+    await sync_to_async(client.logout)()
+    assert await page.close_code() == 4503, "a page that is still signed in comes back, this one is refused then"
+    await page.put(held)
+    await page.leave()
+    await until(lambda: bridge.of(Frame.BYE), "the goodbye")
+    assert not bridge.of(Frame.INPUT)
+
+
 # --- what is refused --------------------------------------------------------------------------------------
 
 HELLO = terminal_codec.encode(Frame.HELLO, 1, 0, 7, terminal_codec.FROM_RING_START, 24, 80)
