@@ -138,7 +138,8 @@ def test_environment(places: Places) -> dict[str, str]:
     """The caches of this installation, and nothing of a site that may be running in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKHEAD_")}
     return {**kept, **services.shared_environment(places), "HOME": os.environ.get("HOME", "/root"),
-            "BULKHEAD_REQUIRE_SANDBOX": "1", "BULKHEAD_RUN_DIR": f"{places.run}-test"}
+            "BULKHEAD_REQUIRE_SANDBOX": "1", "BULKHEAD_RUN_DIR": f"{places.run}-test",
+            "BULKHEAD_REDIS_URL": f"unix://{places.run}-test/redis.sock?db=0"}
 
 
 def front_end(places: Places) -> tuple[int, str]:

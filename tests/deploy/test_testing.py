@@ -10,6 +10,7 @@ import pytest
 
 from deploy.lab import testing
 from deploy.lab.places import PROJECT, Places
+from runtime_agent.settings import load
 
 
 @pytest.fixture
@@ -99,3 +100,13 @@ def test_the_postgres_stage_s_database_is_the_one_that_the_site_then_has(monkeyp
     done = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True,
                           env={**seen, "DJANGO_SETTINGS_MODULE": "labsite.settings"})
     assert done.stdout.strip() == "django.db.backends.postgresql", done.stderr
+
+
+def test_tests_do_not_reach_the_redis_of_a_site_that_runs_here(tmp_path):
+    """What a test sends by mistake would be worked: Celery's broker is read once, before any test can turn it away."""
+    places = Places(PROJECT, tmp_path / "state", tmp_path / "run")
+    url = testing.test_environment(places)["BULKHEAD_REDIS_URL"]
+    assert url == f"unix://{tmp_path}/run-test/redis.sock?db=0"
+    (tmp_path / "state/agent/site").mkdir(parents=True)
+    (tmp_path / "state/agent/site/bus-url").write_text("unix://:secret@/run/bulkhead/redis.sock?db=0")
+    assert load(testing.test_environment(places)).redis_url == url
