@@ -50,10 +50,10 @@ def record(event_id: str, session_id: str, seq: int, host: str, kind: str, at: f
             return False
         if _is_of_another_host(session, host, kind):
             return False
-        session.last_seq, state_before = max(seq, session.last_seq), session.state
+        session.last_seq = max(seq, session.last_seq)
         notice = _APPLY[kind](session, payload, host, moment)
         session.save()
-        sessions.tell_later(session, notice, state_before)
+        sessions.tell_later(session, notice)
     return True
 
 

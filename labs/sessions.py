@@ -234,11 +234,11 @@ def change_locked(session_id: Any, states: tuple[str, ...], change: Callable[[La
         except IntegrityError:  # another session of this lesson is active
             raise Refused("wrong-state") from None
         if (session.state, session.expires_at) != before:
-            tell_later(session, notices.state_of(session), before[0])
+            tell_later(session, notices.state_of(session))
     return session
 
 
-def tell_later(session: LabSession, notice: dict[str, Any] | None, state_before: str) -> None:
+def tell_later(session: LabSession, notice: dict[str, Any] | None) -> None:
     """After the commit: tell this session's pages. Those behind it in the queue are told by labs.timers."""
     if notice:
         transaction.on_commit(lambda: notices.send(session, notice))

@@ -28,6 +28,25 @@ def test_two_clicks_get_the_same_session_and_one_request(alice, lesson, asked):
     assert [task for task, _, _ in asked] == [protocol.TASK_CREATE]
 
 
+@pytest.mark.parametrize(("click", "state"), [
+    (sessions.extend, "ready"), (sessions.end, "ending"), (sessions.throw_away, "ending"), (sessions.restart, "queued")])
+def test_every_page_of_a_session_is_told_what_a_click_in_one_of_them_made_of_it(alice, lesson, asked, told, click, state):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    told.clear()
+    end = click(session.id).expires_at
+    assert [(pk, notice["state"], notice["expires_at"]) for pk, notice in told] == [(session.id, state, end and end.isoformat())]
+
+
+def test_what_changes_nothing_is_told_nobody(alice, lesson, asked, told):
+    session = sessions.start(alice, lesson)
+    tell(session, "ready", 1, facts={})
+    sessions.end(session.id)
+    told.clear()
+    sessions.end(session.id)
+    assert told == []
+
+
 def test_the_maximum_refuses_one_more(alice, lesson, asked, settings):
     settings.SESSIONS_MAXIMUM = 1
     sessions.start(alice, lesson)

@@ -88,6 +88,12 @@ def test_a_queued_start_is_asked_for_again_only_while_a_place_is_free(session, a
     assert len(asked) == requests
 
 
+@pytest.mark.parametrize(("more", "requests"), [(-1, 1), (0, 1), (1, 2)])
+def test_a_start_is_given_its_time_before_it_is_asked_for_again(session, asked, settings, more, requests):
+    timers.watch(session.asked_at + timedelta(seconds=settings.SESSION_NUDGE_SECONDS + more))
+    assert len(asked) == requests
+
+
 def test_an_end_that_sticks_is_asked_for_again_while_its_host_lives(ready, asked, hosts, settings):
     sessions.end(ready.id)
     due = later(seconds=settings.SESSION_NUDGE_SECONDS + 5)
