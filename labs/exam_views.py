@@ -82,7 +82,7 @@ def _about(found: ExamAttempt) -> dict[str, Any]:
 def answers(request: HttpRequest, attempt: UUID) -> HttpResponse:
     """Keep what has been chosen so far: for the page's script after every change, for others by a button."""
     found = find_attempt(request, attempt)
-    is_kept = exams.save(found, exams.given(request.POST, found.questions))
+    is_kept = _save(request, found)
     if sent_by_script(request):
         return JsonResponse({"kept": is_kept}, status=200 if is_kept else 409)
     if is_kept:
@@ -90,12 +90,18 @@ def answers(request: HttpRequest, attempt: UUID) -> HttpResponse:
     return redirect(found)
 
 
+def _save(request: HttpRequest, found: ExamAttempt) -> bool:
+    """The page's script says which questions were touched; without it the whole form counts."""
+    changed = request.POST["changed"].split() if "changed" in request.POST else None
+    return exams.save(found, exams.given(request.POST, found.questions), changed)
+
+
 @require_POST
 @login_required
 def submission(request: HttpRequest, attempt: UUID) -> HttpResponse:
     """Hand in; who left questions open is asked once."""
     found = find_attempt(request, attempt)
-    if exams.save(found, exams.given(request.POST, found.questions)):
+    if _save(request, found):
         found.refresh_from_db()
         if "sure" not in request.POST and not all(question["is_answered"] for question in exams.shown(found)):
             return _form(request, found, is_asked=True)

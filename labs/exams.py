@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from operator import itemgetter
 from string import ascii_lowercase
@@ -98,9 +99,17 @@ def begin(user: Any, module: Module) -> ExamAttempt:
 
 
 @transaction.atomic
-def save(attempt: ExamAttempt, answers: dict[str, Any]) -> bool:
-    """Keep the answers as they stand now; False if it has been handed in."""
-    return bool(ExamAttempt.objects.filter(pk=attempt.pk, handed_in_at=None).update(answers=answers))
+def save(attempt: ExamAttempt, answers: dict[str, Any], changed: Collection[str] | None = None) -> bool:
+    """Keep the answers as they stand now, or of these questions only; False if it has been handed in."""
+    row = ExamAttempt.objects.select_for_update().get(pk=attempt.pk)
+    if row.handed_in_at:
+        return False
+    if changed is not None:
+        others = {name: answer for name, answer in row.answers.items() if name not in changed}
+        answers = {**others, **{name: answer for name, answer in answers.items() if name in changed}}
+    row.answers = answers
+    row.save(update_fields=["answers"])
+    return True
 
 
 @transaction.atomic

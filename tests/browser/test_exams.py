@@ -67,6 +67,23 @@ def test_an_open_exam_is_accessible(visit):
     assert look(page) == []
 
 
+def test_two_tabs_of_an_exam_keep_the_answers_of_both(visit):
+    pages = [visit("elsa", EXAM), visit("elsa", EXAM)]
+    for page in pages:
+        page.locator("main .actions .button").click()
+        page.wait_for_url("**/attempts/**")
+    first, second = (page.locator("[data-question]").filter(has=page.locator(kind)).first.locator(kind).first
+                     for page, kind in zip(pages, ("[type=checkbox]", "[type=radio]"), strict=True))
+    first.check()
+    kept(pages[0])
+    second.check()
+    kept(pages[1])
+    pages[0].reload()
+    expect(first).to_be_checked()
+    expect(pages[0].locator("[data-question]").filter(has=pages[0].locator("[type=radio]")).first.locator(
+        "[type=radio]").first).to_be_checked()
+
+
 def test_answers_wait_for_a_site_that_is_away(visit):
     page = visit("fritz", EXAM)
     page.get_by_role("button", name="Begin the exam").click()

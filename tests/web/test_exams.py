@@ -169,6 +169,23 @@ def test_answers_come_back_after_a_reload(as_alice, alice, module):
     assert all(re.search(rf'name="{name}"[^>]*value="{place}"', page) for name, place in form.items() if "." in name)
 
 
+def test_an_exam_in_two_tabs_keeps_the_answers_of_both(as_alice, alice, module):
+    """The second was opened before anything was answered in the first, and sends its form whole."""
+    attempt = with_everything(alice, module)
+    form, address = right_answers(attempt), f"/attempts/{attempt.pk}"
+    order, typed = (next(asked["id"] for asked in attempt.questions if asked["kind"] == kind) for kind in ("order", "text"))
+    first = {name: answer for name, answer in form.items() if name.split(".")[0] != typed}
+    as_alice.post(f"{address}/answers/", {**first, "changed": " ".join({name.split(".")[0] for name in first})})
+    as_alice.post(f"{address}/answers/", {typed: form[typed], "changed": typed})
+    as_alice.post(f"{address}/answers/", {**first, f"{order}.a": "", f"{order}.b": "", f"{order}.c": "", "changed": order})
+    attempt.refresh_from_db()
+    assert attempt.answers.keys() == {asked["id"] for asked in attempt.questions} - {order}, "what was cleared is cleared"
+    places = {name: place for name, place in form.items() if name.startswith(f"{order}.")}
+    as_alice.post(f"{address}/submission/", {**places, "changed": order})
+    attempt.refresh_from_db()
+    assert attempt.right == len(attempt.questions)
+
+
 def test_nothing_in_an_open_exam_tells_what_is_right(as_alice, alice, module):
     attempt = with_everything(alice, module)
     page = as_alice.get(attempt.get_absolute_url()).content.decode()

@@ -9,6 +9,9 @@ const status = form.querySelector("[data-kept]");
 let timer = 0;
 let isChanged = false;
 let isSending = false;
+// The questions that were touched here. The exam may be open in another tab, too: its answers are not ours to send as they
+// were when this page was made.
+const changed = new Set();
 
 form.querySelector("[data-save]").hidden = true;
 
@@ -41,10 +44,14 @@ function tryLater(words) {
 }
 
 // Chosen before this script came, on a slow line.
-const isTouched = () => [...form.elements].some((field) => ("defaultChecked" in field && field.checked !== field.defaultChecked)
-  || (/^(text|number)$/.test(field.type) && field.value !== field.defaultValue));
+const isTouched = (field) => ("defaultChecked" in field && field.checked !== field.defaultChecked)
+  || (/^(text|number)$/.test(field.type) && field.value !== field.defaultValue);
 
+const note = (field) => changed.add(field.name.split(".")[0]);
+
+form.addEventListener("formdata", ({ formData }) => formData.set("changed", [...changed].join(" ")));
 form.addEventListener("input", (event) => {
+  note(event.target);
   isChanged = true;
   saveSoon(event.target.matches("[type=radio], [type=checkbox]") ? 0 : TYPING_MS);
 });
@@ -53,4 +60,5 @@ form.addEventListener("submit", () => {
   isChanged = false;
 });
 addEventListener("pagehide", () => { if (isChanged) sendForm(form, null, { keepalive: true }); });
-if (isTouched()) save();
+[...form.elements].filter(isTouched).forEach(note);
+if (changed.size) save();
