@@ -159,6 +159,16 @@ def test_a_whole_exam(as_alice, alice, module):
     assert "passed with 100 %" in as_alice.get("/").content.decode()
 
 
+def test_a_review_has_lines_in_the_right_order_with_the_places_that_were_given(alice, module):
+    attempt = with_everything(alice, module)
+    asked = next(each for each in attempt.questions if each["kind"] == "order")
+    given = {line["id"]: str(place) for place, line in enumerate(asked["options"], 1)}
+    attempt.answers = {asked["id"]: given}
+    lines = next(each for each in exams.reviewed(attempt) if each["kind"] == "order")["options"]
+    assert [line["html"] for line in lines] == ["first", "second", "third"]
+    assert [line["place"] for line in lines] == [given[line["id"]] for line in lines] != ["1", "2", "3"]
+
+
 def test_answers_come_back_after_a_reload(as_alice, alice, module):
     attempt = with_everything(alice, module)
     form = right_answers(attempt)
