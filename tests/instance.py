@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from deploy.lab import services
 from runtime_agent import cgroup
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -53,8 +54,8 @@ class Instance:
     """One running site with its own database, Redis, agent, cgroup and id slots."""
 
     def __init__(self, root: Path, **settings: str):
-        if strange := [name for name in settings if not name.startswith(("BULKHEAD_", "DJANGO_"))]:
-            raise StartError(f"nobody reads {', '.join(strange)}: settings of a site begin with BULKHEAD_")
+        if bare := [name for name in settings if f"BULKHEAD_{name}" in (*services.PASSED_ON, *services.SITE_ONLY)]:
+            raise StartError(f"nobody reads {', '.join(bare)}: settings of a site begin with BULKHEAD_")
         self.root = root
         self.port = free_port()
         self.children: dict[str, subprocess.Popen] = {}
