@@ -170,7 +170,7 @@ class Library:
             for path in folder.iterdir() if folder.is_dir() else ():
                 is_old = time.time() - path.lstat().st_mtime > YOUNG_SECONDS
                 if path.is_dir() and not path.is_symlink() and path.name not in names and is_old:
-                    shutil.rmtree(path, ignore_errors=True)
+                    _remove(path)
 
     def _bus(self) -> redis.Redis:
         return redis.Redis.from_url(self.settings.redis_url, socket_timeout=5, socket_connect_timeout=3)
@@ -196,6 +196,15 @@ def main(settings: Settings, rest: list[str]) -> int:
     if known["serial"]:
         print(f"{len(known['labs'])} labs from the site's catalogue {known['serial']}")
     return 0 if known["serial"] else 1
+
+
+def _remove(path: Path) -> None:
+    """Under a hidden name first: half a bundle under its own would be taken for the whole one."""
+    hidden = path if path.name.startswith(".") else path.with_name(f".removing-{path.name}")
+    if hidden != path:
+        shutil.rmtree(hidden, ignore_errors=True)
+        path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:

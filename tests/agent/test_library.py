@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -162,6 +163,24 @@ def test_an_old_lab_stays_while_a_session_uses_it_and_goes_then(library, bus):
     library.in_use = lambda: []
     library.bring_up_to_date(bus)
     assert labs_on(library) == {new}
+
+
+def test_a_lab_whose_removal_was_cut_short_is_whole_when_it_is_published_again(library, bus, monkeypatch):
+    [old] = bus.publish(1, lab("a"))
+    library.bring_up_to_date(bus)
+    long_ago = time.time() - YOUNG_SECONDS - 1
+    os.utime(library.settings.content_dir / old, (long_ago, long_ago))
+    bus.publish(2, lab("b"))
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda path, **_: (path / "lab.json").unlink(missing_ok=True))
+        library.bring_up_to_date(bus)
+    digests = bus.publish(3, lab("a"), lab("b"))
+    library.bring_up_to_date(bus)
+    assert content.load_lab(library.settings.content_dir, old).lesson == "a"
+    for leftover in library.settings.content_dir.glob(".*"):
+        os.utime(leftover, (long_ago, long_ago))
+    library.bring_up_to_date(bus)
+    assert labs_on(library) == set(digests)
 
 
 def test_new_recipes_are_told_once(library, bus):
