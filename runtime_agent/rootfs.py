@@ -83,8 +83,9 @@ def image_of(settings: Settings, spec: Spec) -> str:
 
 
 def drop_disk(settings: Settings, name: str) -> None:
-    """Forget what was written. Repeats safely."""
-    disk_path(settings, name).unlink(missing_ok=True)
+    """Forget what was written, also what was only being made. Repeats safely."""
+    for suffix in (".img", ".new"):
+        disk_path(settings, name).with_suffix(suffix).unlink(missing_ok=True)
 
 
 def mount(settings: Settings, spec: Spec, base: int) -> Places:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime_agent import images, proc, sandbox, settings, slots, spares, state
+from runtime_agent import images, proc, rootfs, sandbox, settings, slots, spares, state
 from runtime_agent.errors import AgentError
 from tests.agent.labs import publish
 from tests.agent.test_pool import spec
@@ -134,6 +134,18 @@ def test_what_is_leased_for_a_spare_is_found_by_its_folder(host, monkeypatch):
     with pytest.raises(AgentError, match="none is free"):
         spares.make(host, spec())
     assert spares.leftovers(host) == []
+
+
+def test_of_one_whose_maker_was_killed_nothing_is_left_on_the_disk(host, monkeypatch):
+    """Not even the file system that was just being made."""
+    def killed(*_, **__):
+        raise SystemExit
+    monkeypatch.setattr(rootfs.subprocess, "run", killed)
+    monkeypatch.setattr(spares.teardown, "dismantle", lambda settings, name, home: None)
+    monkeypatch.setattr(rootfs, "FREE_BYTES_WATERMARK", 0)
+    with pytest.raises(SystemExit):
+        spares.make(host, spec())
+    assert [*host.disks_dir.iterdir(), *host.spares_dir.iterdir()] == []
 
 
 def test_another_runtime_makes_a_spare_stale(host):
