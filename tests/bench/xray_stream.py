@@ -100,6 +100,8 @@ async def measure(chosen: settings.Settings, boxes: list, redis: subprocess.Pope
     stopped.set()
     for thread in threads:
         thread.join()
+    if not heard[0]:
+        raise SystemExit("no panel heard anything: what follows would be the cost of nothing")
     print(f"{len(boxes)} panels, {heard[0] / SECONDS / len(boxes):.1f} frames and {heard[1] / SECONDS / len(boxes):.0f} bytes "
           "a second for each")
     for name, seconds in (("agent", ours - hub), ("site", hub), ("redis", server), ("together", ours + server)):
