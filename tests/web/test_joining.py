@@ -105,7 +105,7 @@ def test_a_made_up_token_lets_nobody_in(client):
 
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"at": 0}, "wrong-clock"), ({"at": "now"}, "bad-message"), ({"version": 99}, "wrong-version"),
-    ({"protocol": 0}, "wrong-version"), ({"name": "Big Name"}, "bad-message"), ({"name": "x" * 33}, "bad-message"),
+    ({"protocol": 0}, "wrong-version"), ({"name": "Big Name"}, "bad-message"), ({"name": "x" * 33}, "bad-message"), ({"name": ["one"]}, "bad-message"),
     ({"key": "short"}, "bad-message"), ({"password_sha256": None}, "bad-message")])
 def test_what_is_wrong_is_named_and_leaves_the_token_good(client, changes, reason):
     token = joining.make_token()
@@ -137,9 +137,16 @@ def test_a_site_that_is_not_open_says_how_to_open_it(client, settings):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"message": "{}", "signer": "00", "signature": "00"}',
-                                  b"x" * (fleet.MAX_JOIN_BYTES + 1), b"[" * 5000])
+                                  b"[" * 5000])
 def test_what_is_no_request_is_refused(client, body):
     assert post(client, body) == (400, {"reason": "bad-message", "detail": post(client, body)[1]["detail"]})
+
+
+@pytest.mark.parametrize(("more", "status"), [(-1, 200), (0, 200), (1, 400)])
+def test_a_request_has_a_size(client, let_in, more, status):
+    """JSON may end with spaces: but for its size it is a good one."""
+    body = request(joining.make_token())
+    assert post(client, body.ljust(fleet.MAX_JOIN_BYTES + more))[0] == status
 
 
 def test_a_signature_of_something_else_is_none(client):
