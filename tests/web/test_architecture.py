@@ -1,6 +1,7 @@
 """The borders of design.md, held by reading the imports: who may know whom."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -75,3 +76,5 @@ def test_only_the_agent_client_sends_tasks_to_workers():
 
 def test_the_site_starts_no_process():
     assert [name(path) for path in sources(*WEB) if tops(path) & {"subprocess", "multiprocessing", "pty"}] == []
+    starts = re.compile(r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)|\bsubprocess_(exec|shell)|create_subprocess|ProcessPool")
+    assert [name(path) for path in sources(*WEB) if starts.search(path.read_text())] == []
