@@ -1,9 +1,9 @@
 """The meeting of WebSockets and the terminal bus: two connections to Redis per ASGI process, shared by every viewer.
 
 The hub knows which channel goes to which viewers, and when viewers must greet: once their channel is heard, again after
-Redis was away or a frame could not be sent, and when a bridge says that it is new. A viewer greets with the offset of
-the next byte it lacks, so a loss here costs a round trip and nothing else. Bytes pass through unread. Everything runs as
-callbacks of one event loop: no key costs a task (docs/performance.md).
+Redis was away or a frame could not be sent, and when a bridge says that it or their terminal is new. A viewer greets with
+the offset of the next byte it lacks, so a loss here costs a round trip and nothing else. Bytes pass through unread.
+Everything runs as callbacks of one event loop: no key costs a task (docs/performance.md).
 
 Who signs out is told to every process, and their viewers are sent away: in another tab a terminal would go on being theirs.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import redis
@@ -71,7 +71,10 @@ class TerminalHub:
         return (viewer for viewers in list(self.viewers.values()) for viewer in list(viewers))
 
     def greet_all(self) -> None:
-        for viewer in self.all_viewers():
+        self._greet(self.all_viewers())
+
+    def _greet(self, viewers: Iterable[Viewer]) -> None:
+        for viewer in viewers:
             if not viewer.is_waiting:
                 viewer.greet()
 
@@ -116,7 +119,7 @@ class TerminalHub:
         kind, channel = reply[0], reply[1].decode()
         if channel == protocol.BRIDGE_HELLO_CHANNEL:
             if kind == b"message":
-                self.greet_all()
+                self._greet_bridge(reply[2].decode(errors="replace"))
             return
         if channel == SIGNED_OUT_CHANNEL:
             for viewer in self.all_viewers():
@@ -130,6 +133,15 @@ class TerminalHub:
             for viewer in [viewer for viewer in viewers if viewer.is_waiting]:
                 viewer.is_waiting = False
                 viewer.greet()
+
+    def _greet_bridge(self, name: str) -> None:
+        """A bridge that is new says its host's name; one that has opened a terminal for which pages may wait, the terminal's."""
+        try:
+            protocol.split_terminal_id(name)
+        except protocol.ProtocolError:
+            self.greet_all()
+        else:
+            self._greet(list(self.viewers.get(name, ())))
 
     def _deliver(self, viewers: set[Viewer], bus_frame: bytes) -> None:
         try:

@@ -252,7 +252,8 @@ class Bridge:
         except protocol.ProtocolError as error:
             self._refuse(error.reason, text)
             return
-        self.open(text)
+        if text not in self.channels and self.open(text):
+            self.speaker.send(b"PUBLISH", protocol.BRIDGE_HELLO_CHANNEL.encode(), text.encode())
 
 
 def main(settings: Settings) -> int:

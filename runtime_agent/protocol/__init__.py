@@ -76,7 +76,8 @@ FACTS_ASK = b"ask "
 
 INPUT_PATTERN = "term:*:in"
 BRIDGE_HELLO_CHANNEL = "term:bridge"
-"""The bridge publishes its host name here when it starts, so that viewers greet it again at once."""
+"""The bridge publishes its host name here when it starts, so that viewers greet it again at once, and a terminal's id when it
+has opened that, so that pages which wait for it need no other word."""
 TUNNEL_HELLO_CHANNEL = "tunnel:hello"
 """A tunnel publishes its host name here when it starts or has lost Redis: every stream to that host has ended."""
 

@@ -191,6 +191,7 @@ class Page:
         self.at = None if resume == terminal_codec.FROM_RING_START else resume
         self.seen, self.frames, self.gaps, self.sent = bytearray(), [], 0, 0
         self.has_greeted = self.is_subscribed = False
+        self.told: list[bytes] = []
 
     async def listen(self) -> None:
         while True:
@@ -208,6 +209,7 @@ class Page:
 
     async def hear(self, message) -> None:
         if message["channel"] == protocol.BRIDGE_HELLO_CHANNEL.encode():
+            self.told.append(message["data"])
             await self.greet_again()
             return
         viewer, frame = terminal_codec.unaddress(message["data"])

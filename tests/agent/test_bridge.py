@@ -310,6 +310,24 @@ async def test_the_doorbell_opens_a_terminal(stage):
     assert stage.bridge.refused == {"bad-terminal": 1}
 
 
+async def test_a_page_that_came_before_its_terminal_is_there_when_that_opens(stage):
+    """It greeted into the void; the bridge says the terminal's name once, and pages greet again. Another ring says nothing."""
+    early = await stage.page()
+    await early.greet()
+    await early.raw(b"")
+    await until(lambda: stage.bridge.refused, what="a frame that came after the greeting")
+    assert not early.frames
+    line = stage.line()
+    os.write(line.slave, b"$ ")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.connect(str(stage.bridge.agent_dir / "bridge.sock"))
+        for _ in range(2):
+            bell.send(TERMINAL.encode())
+    await early.shows(b"$ ")
+    await until(lambda: early.of(Frame.WELCOME))
+    assert early.told == [TERMINAL.encode()]
+
+
 async def test_the_end_of_a_command_is_told_to_control(stage):
     line = stage.line()
     stage.bridge.open(TERMINAL)

@@ -1,6 +1,7 @@
 """The terminal's socket: who gets in, what is refused with which code, and every byte once, over a real Redis."""
 
 import asyncio
+import uuid
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -241,6 +242,19 @@ async def test_a_new_bridge_is_greeted_from_the_next_byte(alice, session, bridge
     await bridge.client.publish(protocol.BRIDGE_HELLO_CHANNEL, "h1")
     assert await page.text(7) == b"missed "
     assert bridge.of(Frame.HELLO)[-1][1][3] == 5
+    await page.leave()
+
+
+async def test_a_page_that_came_before_its_terminal_greets_when_that_is_open(alice, session, bridge):
+    bridge.answers = False
+    page = await opened(alice, session)
+    await page.hello()
+    await until(lambda: bridge.of(Frame.HELLO), "a greeting that nobody answers")
+    bridge.answers, bridge.text = True, b"$ "
+    await bridge.client.publish(protocol.BRIDGE_HELLO_CHANNEL, f"{uuid.uuid4()}.0")  # somebody else's
+    await bridge.client.publish(protocol.BRIDGE_HELLO_CHANNEL, bridge.terminal_id)
+    assert await page.text(2) == b"$ "
+    assert len(bridge.of(Frame.HELLO)) == 2
     await page.leave()
 
 
