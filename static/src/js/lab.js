@@ -15,6 +15,8 @@ import { startToolbar } from "./terminal/toolbar.js";
 import { startXrayTab } from "./xray-tab.js";
 
 const NO_SANDBOX = ["ended", "failed", "none"];
+const STARTING = ["queued", "starting"];
+const FIRST_RUN = ".0";
 
 fitThePolicy();
 const bench = document.querySelector("[data-bench]");
@@ -27,6 +29,8 @@ const tasks = startTasks(tabs.words, announce);
 const session = new Session(showPage);
 let notices = null;
 let before = "";
+let isUp = null; // is the terminal shown?
+let arrived = null; // the run whose first shell has answered, which it may before anybody has said that the sandbox is ready
 let run = null; // the run whose terminals are open: a restart keeps the session's id and begins another
 
 function showPage(page = document) {
@@ -35,14 +39,16 @@ function showPage(page = document) {
   if (id !== bench.dataset.session || !notices) connect(part.dataset);
   if (run !== generation) tabs.clear();
   run = generation;
-  const isReady = state === "ready";
+  if (NO_SANDBOX.includes(state)) tabs.clear();
+  const isReady = state === "ready" || (STARTING.includes(state) && arrived === run);
   part.hidden = isReady;
   part.classList.toggle("stand", !isReady);
-  for (const element of bench.querySelectorAll("[data-term-bar], [data-terminals], [data-key-bar]")) element.hidden = !isReady;
-  document.querySelector("[data-about-terminal]").textContent = part.querySelector("h2")?.dataset.short ?? "";
-  if (NO_SANDBOX.includes(state)) tabs.clear();
+  for (const element of bench.querySelectorAll("[data-term-bar], [data-key-bar]")) element.hidden = !isReady;
+  document.querySelector("[data-about-terminal]").textContent = isReady ? "" : part.querySelector("h2")?.dataset.short ?? "";
   const isNews = before && before !== state;
-  before = state;
+  const hasComeUp = isUp === false && isReady;
+  [before, isUp] = [state, isReady];
+  showHome(isReady, STARTING.includes(state) && run.endsWith(FIRST_RUN));
   if (isReady) showTerminals([...page.querySelectorAll("[data-terminal]")].map(({ dataset }) => dataset));
   if (page !== document) {
     tasks.takePage(page);
@@ -50,7 +56,16 @@ function showPage(page = document) {
   }
   if (isNews) announce(part.querySelector("h2")?.textContent ?? "");
   // Whoever waited for the shell may type at once; whoever reads or writes elsewhere is left there.
-  if (isNews && isReady && (document.activeElement === document.body || bench.contains(document.activeElement))) tabs.current?.view.xterm.focus();
+  if (hasComeUp && (document.activeElement === document.body || bench.contains(document.activeElement))) tabs.current?.view.xterm.focus();
+}
+
+// A terminal that comes ahead of its shell has its place and its size before it is seen. Only in the first run of a session:
+// of a later one the bridge may still know the shell of the run before.
+function showHome(isReady, isAhead) {
+  const home = bench.querySelector("[data-terminals]");
+  home.hidden = !isReady && !isAhead;
+  home.classList.toggle("ahead", !isReady && isAhead);
+  if (!isReady && isAhead) tabs.expect();
 }
 
 // What can be started over changes with every step that is passed, and with the state of the sandbox.
@@ -96,6 +111,11 @@ startRunBlocks(tabs, (view) => {
   else document.querySelector("#session-state:not([hidden]) .button.primary")?.focus();
 });
 startXrayTab(bench, panes, showPane);
+tabs.addEventListener("status", ({ detail }) => {
+  if (detail.is !== "ready" || isUp) return;
+  arrived = run;
+  showPage();
+});
 startClock(bench.querySelector("[data-time]"), announce);
 showPage();
 

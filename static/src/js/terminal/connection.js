@@ -13,10 +13,12 @@ const OPEN_WITHIN_MS = 6000; // a network that is away answers nothing for minut
 const BACK_OFF_MS = [300, 600, 1200, 1200, 1200, 1200, 3000, 6000, 10000]; // a restart of the site takes a few seconds
 
 export class Connection extends EventTarget {
-  constructor(url, size) {
+  // ``isAhead``: its shell is still being started. The bridge wants a greeting when that is there, so nobody asks meanwhile.
+  constructor(url, size, isAhead = false) {
     super();
     this.url = url;
     this.size = size;
+    this.isAhead = isAhead;
     this.client = crypto.getRandomValues(new BigUint64Array(1))[0];
     this.offset = null; // PTY offset behind the last byte drawn; null until the first WELCOME
     this.input = new InputLog();
@@ -84,11 +86,19 @@ export class Connection extends EventTarget {
   greet() {
     this.put(Frame.HELLO, [VERSION, 0, this.client, this.offset ?? FROM_RING_START, ...this.size()]);
     clearTimeout(this.greeting);
+    if (this.isAhead) return;
     this.greeting = setTimeout(() => {
       if (this.welcomed || this.finished || this.socket.readyState !== WebSocket.OPEN) return;
       this.say("status", { is: "waiting" });
       this.greet();
     }, WELCOME_WITHIN_MS);
+  }
+
+  // The shell is there, says somebody else.
+  arrive() {
+    if (!this.isAhead) return;
+    this.isAhead = false;
+    if (this.socket?.readyState === WebSocket.OPEN && !this.welcomed) this.greet();
   }
 
   type(bytes) {
@@ -132,6 +142,7 @@ export class Connection extends EventTarget {
     this.input.rewind();
     this.roundTrip.forget();
     this.welcomed = true;
+    this.isAhead = false;
     this.attempts = 0;
     this.say("status", { is: "ready" });
     this.pump();

@@ -37,17 +37,21 @@ export class TerminalTabs extends EventTarget {
     if (state === "closed") return one && this.markClosed(one);
     if (!one) return this.add({ number, title, machine });
     if (one.isClosed) return this.replace(one, { number, title, machine });
+    one.view.connection.arrive();
     one.machine = machine ?? one.machine;
     if (title) this.rename(one, title);
   }
 
-  add({ number, title, machine }) {
+  // The first terminal of a sandbox that is being started connects meanwhile; nobody sees it until its shell is there.
+  expect() { if (!this.open.size) this.add({ number: 0, isAhead: true }); }
+
+  add({ number, title, machine, isAhead }) {
     const label = title || `${this.list.dataset.title} ${number + 1}`;
     const element = make("div", { className: "term", id: `terminal-${number}` }, { role: "tabpanel", "aria-labelledby": `terminal-tab-${number}` });
     this.home.append(element);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const url = `${scheme}://${location.host}/ws/sessions/${this.bench.dataset.session}/terminals/${number}/`;
-    const view = new TerminalView(element, { url, label, wayOut: this.home.dataset.wayOut, words: this.words });
+    const view = new TerminalView(element, { url, label, wayOut: this.home.dataset.wayOut, words: this.words, isAhead });
     view.addEventListener("status", ({ detail }) => {
       if (detail.is === "exited") this.markClosed(this.open.get(number));
       this.dispatchEvent(new CustomEvent("status", { detail: { number, ...detail } }));

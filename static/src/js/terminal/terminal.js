@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class TerminalView extends EventTarget {
-  constructor(element, { url, label, wayOut, words }) {
+  constructor(element, { url, label, wayOut, words, isAhead }) {
     super();
     this.element = element;
     this.words = words;
@@ -31,7 +31,7 @@ export class TerminalView extends EventTarget {
     // A sandbox may not write the clipboard (OSC 52) whatever an addon or a later xterm.js would allow.
     this.xterm.parser.registerOscHandler(52, () => true);
     this.build(label, wayOut);
-    this.connection = new Connection(url, () => this.size());
+    this.connection = new Connection(url, () => this.size(), isAhead);
     this.prediction = new Prediction({ roundTrip: () => this.connection.roundTrip.ms });
     startGuesses(this.xterm, this.prediction);
     this.wire();
