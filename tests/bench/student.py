@@ -83,6 +83,14 @@ class Student:
             raise RuntimeError(f"the click was answered with {status}")
         return page
 
+    async def leave(self) -> None:
+        """Throw the sandbox away and close the page."""
+        body = urllib.parse.urlencode({"csrfmiddlewaretoken": self.token, "files": "throw-away"})
+        await self.http("POST", f"/sessions/{self.session_id}/end/", body)
+        for task in (self.reading, self.reading_notices):
+            task.cancel()
+        await asyncio.gather(self.terminal.close(), self.notices.close())
+
     async def fetch(self, path: str = LESSON) -> str:
         status, page = await self.http("GET", path)
         if status != 200:
