@@ -144,8 +144,27 @@ def note_opened(lab_digest: str) -> None:
         bus.zremrangebyrank(protocol.OPENED_KEY, 0, -1 - protocol.MAX_OPENED)
 
 
+class BeingAsked(Exception):
+    """A question about this session is under way."""
+
+
+_being_asked: dict[str, object] = {}
+"""The question of each session: whoever asks holds a thread of the site until the worker answers, and there are not many."""
+
+
 def ask_facts(session: LabSession, expression: str) -> Any:
-    """What an expression of a lesson finds in the session's facts, from the worker; None for nothing or no answer in time."""
+    """What an expression of a lesson finds in the session's facts, from the worker; None for nothing or no answer in time.
+    Raises BeingAsked."""
+    question = object()
+    if _being_asked.setdefault(str(session.id), question) is not question:
+        raise BeingAsked
+    try:
+        return _ask_facts(session, expression)
+    finally:
+        del _being_asked[str(session.id)]
+
+
+def _ask_facts(session: LabSession, expression: str) -> Any:
     name = secrets.token_hex(8)
     channel, deadline = protocol.facts_answer_channel(str(session.id), name), time.monotonic() + ANSWER_SECONDS
     try:

@@ -167,7 +167,11 @@ def _read(request: HttpRequest, lesson: Lesson, asked: dict[str, Any]) -> float:
     session = LabSession.objects.filter(user=request.user, lesson=lesson, state=LabSession.State.READY).first()
     if session is None:
         raise ValueError(_("Your sandbox is not running: start it, do the step, then read the number."))
-    value = facts.in_unit(agent_client.ask_facts(session, asked["facts"]), asked.get("unit") or "")
+    try:
+        found = agent_client.ask_facts(session, asked["facts"])
+    except agent_client.BeingAsked:
+        raise ValueError(_("This number is being read already. Wait a moment, then read it again.")) from None
+    value = facts.in_unit(found, asked.get("unit") or "")
     if value is None:
         raise ValueError(_("Your sandbox shows no such number now: do the step first, then read it again."))
     return value

@@ -119,3 +119,25 @@ def test_a_worker_that_does_not_answer_is_none_in_time(alice, lesson, redis_serv
         assert agent_client.ask_facts(session, ASKED) is None
     finally:
         redis_server.start()
+
+
+def test_one_question_of_a_session_at_a_time_holds_a_thread(as_alice, alice, bob, lesson, hosts, monkeypatch):
+    session, others = start(alice, lesson), start(bob, lesson)
+    begun, may_end, asked = threading.Event(), threading.Event(), []
+
+    def ask(session, expression):
+        asked.append(session.id)
+        begun.set()
+        assert session.id != asked[0] or may_end.wait(20)
+        return 5 << 20
+    monkeypatch.setattr(agent_client, "_ask_facts", ask)
+    first = threading.Thread(target=agent_client.ask_facts, args=(session, ASKED))
+    first.start()
+    assert begun.wait(20)
+    answer = send(as_alice, lesson)
+    assert (answer.status_code, "being read already" in answer.content.decode()) == (422, True)
+    assert agent_client.ask_facts(others, ASKED) == 5 << 20
+    may_end.set()
+    first.join()
+    assert send(as_alice, lesson).status_code == 302
+    assert asked == [session.id, others.id, session.id]
