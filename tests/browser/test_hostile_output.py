@@ -4,7 +4,7 @@ import pytest
 
 from runtime_agent import attacks
 from runtime_agent.attack_list import read
-from tests.browser.conftest import focus_terminal, open_lesson, start_sandbox, type_line, wait_for_text
+from tests.browser.conftest import end_sandbox, open_lesson, start_sandbox, type_line, wait_for_text
 
 pytestmark = pytest.mark.browser
 LESSON = "A container is a process"
@@ -16,14 +16,8 @@ def terminal(alice, site, context):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_lesson(alice, site, LESSON)
     start_sandbox(alice)
-    abandon_line(alice)
-    return alice
-
-
-def abandon_line(page) -> None:
-    """The tests share a sandbox: junk may have asked the terminal a question, and its answer stands at the prompt."""
-    focus_terminal(page)
-    page.keyboard.press("Control+c")
+    yield alice
+    end_sandbox(alice)  # junk may have asked the terminal a question, whose answer then stands at the prompt
 
 
 def run(page, id_: str) -> None:
