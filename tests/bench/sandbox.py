@@ -1,7 +1,7 @@
 """What a sandbox costs: `sudo ./lab bench sandbox [ROUNDS] [--json FILE]`.
 
 Each round brings to the first prompt and takes away again, in random order: a standard sandbox from a spare, a cold one, a
-cold nested one and, where podman is installed, `podman run --rm` of the same root tree (start.py). Then some sandboxes with
+cold nested one and, where podman is installed, `podman run --rm` of the same root tree. Then some sandboxes with
 an open shell rest beside each other, and what they hold is divided among them. 1 if a bound is missed.
 """
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from runtime_agent import cgroup, rootfs, sandbox, spawn
 from runtime_agent.settings import Settings
-from tests.bench import start, table
+from tests.bench import podman_beside, start, table
 
 ROUNDS, WARM_UP, RESTING = 30, 2, 8
 NESTED = replace(start.SPEC, profile="nested", memory_bytes=1 << 30, pids=512, cpus=1.0)
@@ -34,13 +34,13 @@ def main() -> int:
     parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args()
-    with start.podman_outside() as podman, start.a_host() as host:
+    with podman_beside.outside(start.root_tree()) as podman, start.a_host() as host:
         bench, stages = start.Bench(host), Stages()
         kinds: dict[str, Callable[[], dict[str, float]]] = {
             "warm": lambda: bench.start(bench.pool.create), "cold": lambda: bench.start(stages.create),
             "nested": lambda: bench.start(sandbox.create, NESTED)}
         if podman:
-            kinds["podman"] = podman
+            kinds["podman"] = lambda: {"ms": podman(1)[0]}
         found: dict[str, dict[str, list[float]]] = {kind: {} for kind in kinds}
         for number in range(-WARM_UP, options.rounds):
             for kind in random.sample(list(kinds), len(kinds)):

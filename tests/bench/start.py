@@ -62,15 +62,20 @@ def main() -> int:
     parser.add_argument("--quiet", type=float, default=60.0, help="seconds of quiet before the last starts")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args()
-    installed = settings.load(os.environ)
-    if SPEC.image not in images.installed(installed):
-        raise SystemExit("no base image: sudo ./lab up builds it")
-    with podman_beside.outside(images.layers(installed, images.current(installed, SPEC.image))[0]) as podman:
+    with podman_beside.outside(root_tree()) as podman:
         found = whole_way.clicks(options.rounds, podman)
         with a_host() as host:
             found |= start_on(host, options.rounds, options.quiet, podman)
     show(found)
     return table.report(rows_of(found), options.json)
+
+
+def root_tree() -> Path:
+    """The installed image's, which the peer has too."""
+    installed = settings.load(os.environ)
+    if SPEC.image not in images.installed(installed):
+        raise SystemExit(f"no {SPEC.image} image: sudo ./lab up builds it")
+    return images.layers(installed, images.current(installed, SPEC.image))[0]
 
 
 def start_on(host: Settings, rounds: int, quiet: float, podman: Podman | None) -> dict[str, list[float]]:
