@@ -21,6 +21,8 @@ Row = dict[str, Any]
 LESSON = ("id", "module_id", "slug", "title", "summary", "minutes", "html_version", "lab_digest", "position")
 MODULE = ("id", "course_id", "slug", "title", "position")
 COURSE = ("id", "slug", "title")
+LATEST = f"CASE WHEN state IN ({', '.join(repr(str(state)) for state in LabSession.ACTIVE)}) THEN 0 ELSE 1 END, queued_at DESC"
+"""The session that runs, whatever the clock said when others were begun; else the last."""
 
 
 def _column(model: type[Any], name: str) -> str:
@@ -40,7 +42,7 @@ FROM labs_lesson lesson JOIN labs_module module ON module.id = lesson.module_id
     JOIN labs_course course ON course.id = module.course_id
     LEFT JOIN labs_labsession run ON run.lesson_id = lesson.id AND run.user_id = %(user)s
 WHERE course.slug = %(course)s AND module.slug = %(module)s AND lesson.slug = %(lesson)s
-ORDER BY run.queued_at DESC LIMIT 1"""  # noqa: S608  (names of columns, and parameters)
+ORDER BY {LATEST} LIMIT 1"""  # noqa: S608  (names of columns, and parameters)
 """By hand, because Django takes 1.7 ms to write the same, and the database 0.06 to answer it."""
 MINE = "WHERE user_id = %(user)s AND lesson_id = %(lesson)s"
 MARKS = f"""
@@ -50,7 +52,7 @@ UNION ALL SELECT 'answer', block, CAST(given AS text), '', '', CAST(correct AS i
 UNION ALL SELECT 'measured', block, '', '', '', 0, value FROM labs_measurement {MINE}
 UNION ALL SELECT 'read', step, '', '', '', 0, 0.0 FROM labs_readingmark {MINE}
 UNION ALL SELECT 'terminal', machine, title, state, '', number, 0.0 FROM labs_terminal WHERE session_id =
-    (SELECT id FROM labs_labsession {MINE} ORDER BY queued_at DESC LIMIT 1)"""  # noqa: S608  (MINE is above, and holds parameters)
+    (SELECT id FROM labs_labsession {MINE} ORDER BY {LATEST} LIMIT 1)"""  # noqa: S608  (MINE is above, and holds parameters)
 """By hand, because Django takes 2 ms to write this union, and SQLite and PostgreSQL 0.1 to answer it."""
 
 

@@ -3,11 +3,13 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import redis
+from django.utils import timezone
 
-from labs import agent_client, options, sessions
+from labs import agent_client, lesson_rows, options, sessions
 from labs.models import Answer, HintTaken, LabSession, Lesson, Measurement
 from runtime_agent import protocol
 from runtime_agent.protocol.reasons import REASONS
@@ -254,6 +256,18 @@ def test_the_page_knows_the_last_of_one_s_own_sessions(as_alice, alice, bob, les
     assert f'data-session="{second.id}"' in html
     assert html.index('data-title="new-1"') < html.index('data-title="new-2"')
     assert not any(other in html for other in ("of-the-first", "of-bob", str(first.id), str(strange.id)))
+
+
+def test_the_page_knows_the_session_that_runs_though_the_clock_was_set_back_since_the_last(as_alice, alice, lesson, asked):
+    """A machine whose clock keeps another time zone is hours ahead until it is told better."""
+    past = sessions.start(alice, lesson)
+    LabSession.objects.filter(pk=past.pk).update(state="ended", queued_at=timezone.now() + timedelta(hours=2))
+    running = sessions.start(alice, lesson)
+    tell(running, "ready", 1, facts={}, terminals=[{"number": 0, "machine": "box"}])
+    html = page(as_alice, lesson)
+    assert str(running.pk) in html and str(past.pk) not in html
+    assert 'data-state="ready"' in html
+    assert [one["number"] for one in lesson_rows.marks(alice, lesson).terminals] == [0]
 
 
 def test_another_text_is_another_page_at_once(as_alice, lesson, hosts):
