@@ -53,10 +53,11 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: P
 
 
 def _once(places: Places, name: str, sources: Iterable[Path], make, result: Path | None = None) -> None:
-    """Call ``make(places)`` unless its result was made from the same sources."""
-    digest = hashlib.sha256(os.path.realpath(interpreter()).encode())
+    """Call ``make(places)`` unless its result was made from the same sources. Where these lie counts only for a ``result``
+    that lies with them: what is made in the state folder serves every checkout, and may be in use by another."""
+    digest = hashlib.sha256(os.path.realpath(interpreter()).encode() + (os.fsencode(result) if result else b""))
     for source in sources:
-        digest.update(str(source).encode() + b"\0" + source.read_bytes())
+        digest.update(os.fsencode(source.relative_to(places.project)) + b"\0" + source.read_bytes())
     stamp = places.state / f".{name}.made-from"
     exists = (result or places.state / name).exists()
     if exists and stamp.exists() and stamp.read_text() == digest.hexdigest():
