@@ -2,9 +2,10 @@
 
 Theory of operation. Whoever starts a sandbox (``create``) says by that which kind is in use; ``want`` says it before
 anybody has clicked (opened.py). Of the ``KINDS`` most recently used kinds the pool keeps up to BULKHEAD_WARM spares
-each. It never takes a place from a student: spares only fill places that are free, and go as those are taken; they are
-not counted as used. Nothing is made while a create is under way, and what is made is made at a low priority, so that a
-click meets neither our lock nor our load.
+each. What a kind has that was wanted a short while ago stays: one reader who looks into other lessons must not cost a
+class that is about to begin its spares. It never takes a place from a student: spares only fill places that are free,
+and go as those are taken; they are not counted as used. Nothing is made while a create is under way, and what is made
+is made at a low priority, so that a click meets neither our lock nor our load.
 
 ``plan`` is the whole policy and touches nothing. One thread (``run``) looks, does one thing, and looks again: the
 disk says which spares there are (spares.py), so a restarted agent carries on with those it finds. The kinds are
@@ -20,7 +21,8 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +32,10 @@ from runtime_agent.capacity import Capacity
 from runtime_agent.errors import AgentError
 from runtime_agent.settings import GIB, Settings
 
-KINDS = 8
+KINDS, KINDS_REMEMBERED = 8, 32
+LATELY_SECONDS = 600.0
+FIRST_SPARES = 2
+"""What a kind that has just been wanted gets of the places that others fill."""
 LOOK_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 """After a create, the student's first second is left alone."""
@@ -47,14 +52,20 @@ class Held:
     is_fit: bool
 
 
-def plan(wanted: Sequence[str], held: Sequence[Held], warm: int, room: int) -> tuple[list[str], str | None]:
+def plan(wanted: Sequence[str], held: Sequence[Held], warm: int, room: int,
+         lately: Collection[str] = ()) -> tuple[list[str], str | None]:
     """(names of the spares to remove, key of the next one to make or None).
 
-    ``wanted`` are keys, the most recently used first; ``room`` is how many places of the host are free.
+    ``wanted`` are keys, the most recently used first, of which those in ``lately`` keep what they have, and most who has most;
+    ``room`` is how many places of the host are free.
     """
-    kept: dict[str, int] = {}
-    for key in wanted:
-        kept[key] = min(warm, max(0, room - sum(kept.values())))
+    kept = dict.fromkeys(wanted, 0)
+    there = Counter(spare.key for spare in held if spare.is_fit)
+    holders = sorted((key for key in wanted if key in lately), key=lambda key: -there[key])
+    shares = [*((key, FIRST_SPARES) for key in wanted[:1]), *((key, there[key]) for key in holders),
+              *((key, warm) for key in wanted[:KINDS])]
+    for key, share in shares:
+        kept[key] += max(0, min(share, warm, kept[key] + room - sum(kept.values())) - kept[key])
     surplus, missing = [], dict(kept)
     for spare in held:
         if spare.is_fit and missing.get(spare.key, 0):
@@ -69,7 +80,8 @@ class Pool:
 
     def __init__(self, settings: Settings, capacity: Capacity):
         self.settings, self.capacity = settings, capacity
-        self._kinds: dict[str, Spec] = {}
+        self._kinds: dict[str, tuple[Spec, float]] = {}
+        """The specification as text -> it, and when it was wanted last."""
         self._lock = threading.Lock()
         self._changed = threading.Event()
 
@@ -109,8 +121,8 @@ class Pool:
         spec = spares.anonymous(spec)
         with self._lock:
             self._kinds.pop(_text(spec), None)
-            self._kinds[_text(spec)] = spec
-            for oldest in list(self._kinds)[:-KINDS]:
+            self._kinds[_text(spec)] = spec, time.monotonic()
+            for oldest in list(self._kinds)[:-KINDS_REMEMBERED]:
                 del self._kinds[oldest]
         self._changed.set()
 
@@ -137,9 +149,9 @@ class Pool:
         for name in spares.leftovers(self.settings):
             teardown.discard_spare(self.settings, name)
             log.info("removed what was left of spare=%s", name)
-        kinds, here = self._keys(), {spare.name: spare for spare in spares.unclaimed(self.settings)}
+        (kinds, lately), here = self._keys(), {spare.name: spare for spare in spares.unclaimed(self.settings)}
         held = [Held(spare.name, spare.key, spare.is_fit()) for spare in here.values()]
-        surplus, missing = plan(list(kinds), held, self.settings.warm, self.capacity.limit - self.capacity.used())
+        surplus, missing = plan(list(kinds), held, self.settings.warm, self.capacity.limit - self.capacity.used(), lately)
         if surplus:
             spares.discard(self.settings, here[surplus[0]])
             log.info("discarded spare=%s", surplus[0])
@@ -149,17 +161,22 @@ class Pool:
         self._make(kinds[missing])
         return True
 
-    def _keys(self) -> dict[str, Spec]:
-        """Key -> kind, the most recently used first. A kind that can't be made any more is forgotten."""
+    def _keys(self) -> tuple[dict[str, Spec], set[str]]:
+        """Key -> kind, the most recently used first; and the keys of those wanted lately. A kind that can't be made any more is
+        forgotten."""
         with self._lock:
             kinds = list(self._kinds.items())
-        found = {}
-        for name, spec in reversed(kinds):
+        found, lately = {}, set()
+        for name, (spec, wanted_at) in reversed(kinds):
             try:
-                found[spares.key_of(self.settings, spec)] = spec
+                key = spares.key_of(self.settings, spec)
             except AgentError:
                 self._forget(name)
-        return found
+                continue
+            found[key] = spec
+            if time.monotonic() - wanted_at < LATELY_SECONDS:
+                lately.add(key)
+        return found, lately
 
     def _make(self, spec: Spec) -> None:
         """One that can't be made is not tried again until somebody wants it again."""

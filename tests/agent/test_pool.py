@@ -39,6 +39,19 @@ def test_a_dead_spare_goes_and_another_is_made():
     assert plan(["a"], held("a1", "a2", dead="a1"), 2, 10) == (["a1"], "a")
 
 
+@pytest.mark.parametrize("wanted, spares_there, warm, room, surplus, missing", [
+    ("ba", "a1 a2 a3 a4", 4, 4, ["a3", "a4"], "b"),
+    ("ba", "a1 a2 a3 a4", 4, 8, [], "b"),
+    ("ba", "a1 a2 b1 b2", 4, 4, [], None),
+    ("ba", "a1 a2 b1 b2", 4, 5, [], "b"),
+    ("ba", "a1 a2 a3", 4, 1, ["a1", "a2", "a3"], "b"),
+    ("ba", "a1 a2", 1, 8, ["a2"], "b"),
+    ("cdefghijka", "a1", 1, 12, [], "c"),
+])
+def test_the_plan_for_what_was_all_wanted_lately(wanted, spares_there, warm, room, surplus, missing):
+    assert plan(list(wanted), held(*spares_there.split()), warm, room, wanted) == (surplus, missing)
+
+
 class Shelf:
     """``spares`` without a kernel: a list."""
 
@@ -118,6 +131,22 @@ def test_spares_go_as_places_are_taken_and_come_back(shelf):
     places.clear()
     settle(filled)
     assert len(shelf.there) == 2
+
+
+def test_a_reader_of_other_lessons_costs_a_class_that_is_about_to_begin_two_spares(shelf, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(pool.time, "monotonic", lambda: now[0])
+    filled = a_pool([], limit=30, warm=30)
+    filled.want(spec("class"))
+    settle(filled)
+    for number in range(KINDS + 1):
+        filled.want(spec(f"other{number}"))
+        settle(filled)
+    assert shelf.images().count("class") == 28
+    now[0] += pool.LATELY_SECONDS
+    filled.want(spec("next class"))
+    settle(filled)
+    assert shelf.images() == ["next class"] * 30
 
 
 def test_the_least_recently_used_kind_makes_way(shelf):
