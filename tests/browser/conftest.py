@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError
@@ -32,7 +33,7 @@ VIOLATIONS = """addEventListener("securitypolicyviolation", ({ violatedDirective
 EXPECTED = ("the server responded with a status of 4", "the server responded with a status of 502", "net::ERR_",
             "WebSocket connection to", "An iframe which has both allow-scripts and allow-same-origin",
             "task queue exceeded allotted deadline")
-"""What the browser itself writes when a page is refused or a process is away, that a preview may use its own origin, and
+"""What the browser itself writes when a page is refused (a file of ours that is not there is told apart) or a process is away, that a preview may use its own origin, and
 that the machine is busy (xterm.js)."""
 
 
@@ -111,6 +112,8 @@ def watch(page: Page, problems: list[str]) -> None:
     page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
     page.on("console", lambda message: problems.append(f"{page.url}: {message.text}")
             if message.type in ("error", "warning") and not any(text in message.text for text in EXPECTED) else None)
+    page.on("response", lambda answer: problems.append(f"{page.url}: {answer.url} is not there")
+            if answer.status == 404 and answer.url.startswith(urljoin(page.url, "/static/")) else None)
 
 
 @pytest.fixture(scope="session")
