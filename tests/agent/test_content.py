@@ -152,6 +152,13 @@ def test_one_machine_too_many_is_refused(tmp_path):
     content.load_lab(tmp_path, publish(tmp_path, lab_document(machines=two)), BOUNDS)
 
 
+def test_one_task_too_many_is_refused(tmp_path):
+    check = task("one", "first")["check"]
+    tasks = [task(f"t{number}", "first", check=check) for number in range(lab_reader.MAX_TASKS + 1)]
+    content.load_lab(tmp_path, publish(tmp_path, lab_document(tasks=tasks[1:])), BOUNDS)
+    refused(tmp_path, "bad-limit", lab_document(tasks=tasks))
+
+
 @pytest.mark.parametrize(("field", "value", "reason"), [
     ("profile", "privileged", "unknown-profile"), ("image", "../base", "unknown-image"),
     ("image", "", "unknown-image"), ("user", "root:0", "unknown-lab"), ("hostname", "a b", "unknown-lab")])
