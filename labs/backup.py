@@ -24,7 +24,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -174,7 +174,8 @@ def _open(backup: bytes, password: str) -> dict[str, bytes]:
         raise BackupError(f"this is no whole backup of Bulkhead: {error}") from None
     if absent := {"manifest.json", "rows.json", "secret"} - set(files):
         raise BackupError(f"this is no whole backup of Bulkhead: {', '.join(sorted(absent))} is missing")
-    if outside := [name for name in files if name.startswith("/") or ".." in PurePosixPath(name).parts]:
+    # An empty part is as bad as "..": what stands behind content//etc is /etc, and no longer below anything.
+    if outside := [name for name in files if {"", ".", ".."} & set(name.split("/"))]:
         raise BackupError(f"the backup names a file outside of it: {outside[0]}")
     return files
 

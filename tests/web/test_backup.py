@@ -122,15 +122,17 @@ def test_a_backup_of_a_newer_version_is_refused(used, monkeypatch):
         backup.restore(saved, replace=True)
 
 
-def test_no_file_of_a_backup_lands_outside(used, folders):
+@pytest.mark.parametrize("name", ["content/../../../../../../..{0}/outside", "content/{0}/outside", "{0}/outside", "content/./x", "content//x"])
+def test_no_file_of_a_backup_lands_outside(used, folders, name, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     saved = io.BytesIO(backup.make())
     changed = io.BytesIO()
     with tarfile.open(fileobj=saved) as old, tarfile.open(fileobj=changed, mode="w:gz") as new:
         for member in old.getmembers():
             new.addfile(member, old.extractfile(member) if member.isfile() else None)
-        member = tarfile.TarInfo("content/../../outside")
+        member = tarfile.TarInfo(name.format(elsewhere))
         member.size = 3
         new.addfile(member, io.BytesIO(b"out"))
     with pytest.raises(backup.BackupError, match="outside"):
         backup.restore(changed.getvalue(), replace=True)
-    assert not (folders.parent / "outside").exists()
+    assert list(elsewhere.iterdir()) == []
