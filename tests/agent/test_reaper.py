@@ -1,6 +1,7 @@
 """What no session owns goes; what somebody owns stays."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -120,3 +121,19 @@ def test_files_that_a_power_cut_tore_are_taken_for_none(scene, tmp_path):
     assert not home.exists()
     (tmp_path / state.FILE).write_text("{")
     assert state.load(tmp_path) is None
+
+
+def test_each_round_bounds_the_points_too_and_one_that_fails_is_not_the_last(scene, monkeypatch):
+    """What BULKHEAD_POINTS_GIB promises is kept nowhere else."""
+    done, stopped = [], threading.Event()
+
+    def reap(sessions):
+        done.append("reap")
+        if len(done) == 1:
+            raise OSError("the disk is away")
+    monkeypatch.setattr(reaper, "PERIOD_SECONDS", 0.01)
+    monkeypatch.setattr(reaper, "reap", reap)
+    monkeypatch.setattr(reaper.rewind, "make_room", lambda sessions: done.append("points"))
+    monkeypatch.setattr(reaper.conmon, "clean_up", lambda *_: done.append("conmons") or stopped.set())
+    reaper.run(scene[0], stopped)
+    assert done == ["reap", "reap", "points", "conmons"]
