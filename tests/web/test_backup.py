@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection, connections
 
 from labs import backup, sessions
@@ -103,6 +104,7 @@ def test_a_site_in_use_is_not_overwritten_unless_told(used, bob):
     get_user_model().objects.create_user("later")
     backup.restore(saved, replace=True)
     assert set(get_user_model().objects.values_list("username", flat=True)) == {"alice", "bob"}
+    assert Permission.objects.exists(), "migrate makes them, no backup holds them"
 
 
 @pytest.mark.parametrize("spoil", [lambda body: b"", lambda body: b"nonsense", lambda body: body[:len(body) // 2],
