@@ -71,6 +71,26 @@ def test_what_the_command_itself_is_told_comes_first(places, monkeypatch):
     assert os.environ["BULKHEAD_TIME_ZONE"] == "Europe/Oslo"
 
 
+def test_redis_has_a_password_as_soon_as_other_machines_can_reach_it_and_no_environment_of_the_agents_holds_it(places, monkeypatch):
+    def urls():
+        services.open_bus(places)
+        file = services.bus_url_file(places)
+        return (services.site_environment(places, "http://127.0.0.1:8000")["BULKHEAD_REDIS_URL"],
+                services.shared_environment(places).get("BULKHEAD_REDIS_URL"), file.read_text() if file.exists() else None)
+    monkeypatch.setattr(services, "is_root", lambda: True)
+    plain = f"unix://{places.socket}?db=0"
+    assert urls() == (plain, plain, None)
+    monkeypatch.setenv("BULKHEAD_WORKERS_AT", "10.0.0.9:6380")
+    site, agent, noted = urls()
+    assert re.fullmatch(rf"unix://:[0-9a-f]{{64}}@{re.escape(str(places.socket))}\?db=0", site)
+    assert (agent, noted) == (None, f"{site}\n")
+    assert services.bus_url_file(places).stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(ground, "read_secrets", lambda places: {"BULKHEAD_SECRET_KEY": "y" * 50})
+    assert urls()[0] != site
+    monkeypatch.delenv("BULKHEAD_WORKERS_AT")
+    assert urls() == (plain, plain, None)
+
+
 @pytest.fixture
 def beside(monkeypatch):
     """``beside(name)``: what the variable is for a command beside the site; what the command took is forgotten after the test."""
