@@ -64,6 +64,7 @@ def test_a_command_beside_the_site_means_the_same_site(places, monkeypatch):
 
 def test_what_the_command_itself_is_told_comes_first(places, monkeypatch):
     with monkeypatch.context() as started:
+        services.note_settings(places, "http://127.0.0.1:8000")  # of an earlier start, which is over
         started.setenv("BULKHEAD_TIME_ZONE", "Europe/Rome")
         services.note_settings(places, "http://127.0.0.1:8000")
     monkeypatch.setenv("BULKHEAD_TIME_ZONE", "Europe/Oslo")
