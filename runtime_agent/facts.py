@@ -25,6 +25,7 @@ processes[].pids[] | number | its number at each level of pid namespaces: the ho
 processes[].pid_sandbox | number | its number in the sandbox's pid namespace, as `ps` in the terminal shows it
 processes[].pid_inside | number | its number in its own pid namespace
 processes[].ppid | number | its parent's number outside; 0 if the parent is not of the sandbox
+processes[].ppid_sandbox | number | its parent's number in the sandbox's pid namespace; 0 likewise
 processes[].depth | number | levels of pid namespaces below the sandbox's own: 0 for none
 processes[].comm | text | its name, which it may choose itself
 processes[].program | text | the name of the file that it executes, which it can't choose

@@ -60,9 +60,9 @@ def collect(machine: Machine, pids: list[int]) -> tuple[list[dict[str, Any]], bo
         entry["pid_sandbox"], entry["pid_inside"] = entry["pids"][level], entry["pids"][-1]
         entry["depth"] = len(entry["pids"]) - 1 - level
         entry["started_seconds"] = round(max(entry["started_seconds"] - began, 0.0), 2)
-        _compare(entry, by_pid.get(entry["ppid"]), init)
-        if entry["ppid"] not in by_pid:
-            entry["ppid"] = 0
+        parent = by_pid.get(entry["ppid"])
+        _compare(entry, parent, init)
+        entry["ppid"], entry["ppid_sandbox"] = (parent["pid"], parent["pids"][level]) if parent else (0, 0)
     return sorted(found, key=lambda entry: (entry["started_seconds"], entry["pid"])), len(set(pids)) > MAX_PROCESSES
 
 

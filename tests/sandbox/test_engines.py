@@ -91,8 +91,9 @@ CMD ["httpd","-f","-p","80","-h","/www"]\\n' > /root/web/Dockerfile; podman buil
     "containerd": ("engine-up containerd; ctr -n k8s.io run --rm docker.io/library/busybox:latest one hostname -s; "
                    "ctr -n k8s.io images ls -q", r"localhost/pause:1"),
     "lxc": ("""engine-up lxc; lxc-create -n box -t busybox > /dev/null; lxc-start -n box; lxc-wait -n box -s RUNNING -t 10
-        lxc-attach -n box -- hostname; lxc-info -n box -s; lxc-freeze -n box; lxc-info -n box -s; lxc-unfreeze -n box
-        lxc-stop -k -n box; lxc-info -n box -s""", r"^box\n[\s\S]*RUNNING\n[\s\S]*FROZEN\n[\s\S]*STOPPED"),
+        lxc-attach -n box -- hostname; limit=memory.limit_in_bytes; lxc-cgroup -n box $limit 64M 2> /dev/null || {
+        limit=memory.max; lxc-cgroup -n box $limit 64M; }; lxc-cgroup -n box $limit; lxc-info -n box -s; lxc-freeze -n box; lxc-info -n box -s; lxc-unfreeze -n box
+        lxc-stop -k -n box; lxc-info -n box -s""", r"^box\n67108864\n[\s\S]*RUNNING\n[\s\S]*FROZEN\n[\s\S]*STOPPED"),
     "nspawn": (f"""cp -a {TREE} /root/machine; systemd-nspawn -q -D /root/machine -M machine --register=no --keep-unit --pipe \
 --private-network sh -c 'hostname; ip link; ps'""", r"^machine\n1: lo: [\s\S]*\n\s+1 root"),
     "aci": (f"""mkdir -p /root/aci; cp -a {TREE} /root/aci/rootfs; echo '{ACI}' > /root/aci/manifest; cd /root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from runtime_agent import spawn
+from tests.instance import PATIENCE
 
 POD = """
 engine-up containerd
@@ -21,7 +22,7 @@ cri pods | wc -l
 
 
 def bash(agent, box, script: str) -> str:
-    result = spawn.run(agent, box, ["/bin/bash", "-ec", script], "root", 60)
+    result = spawn.run(agent, box, ["/bin/bash", "-ec", script], "root", 60 * PATIENCE)
     assert result.status == 0, result.output[-1500:]
     return result.output
 

@@ -189,10 +189,13 @@ State: Z" "/tmp/)  S 1 1" 100' &
 mkfifo /run/trap; setsid python3 -c "
 import ctypes, time
 ctypes.CDLL(None).prctl(15, b'bash', 0, 0, 0); time.sleep(100)" & sleep 0.5""")
+
+    def liars():
+        return [one for one in xray.collect(box)["processes"] if one["comm"] == "bash" and one["program"].startswith("python3")]
+    (liar,) = wait_until(liars, 10, "the python that calls itself bash")
     facts = xray.collect(box)
     assert facts["init"]["pid"] == before["init"]["pid"]
     assert facts["init"]["proc_ns"] == 0, "what lies at /proc now is no procfs"
-    liar = next(one for one in facts["processes"] if one["comm"] == "bash" and one["program"].startswith("python3"))
     assert liar["pids"][0] == liar["pid"]
     odd = next(one for one in facts["processes"] if one["program"] == ")  S 1 1")
     assert (odd["state"], odd["apart"]) == ("sleeping", ["mnt"])
