@@ -75,6 +75,7 @@ def stages(places: Places, rest: list[str]) -> list[Stage]:
 
     return [
         Stage("unit", pytest("tests/web tests/agent tests/docs tests/deploy", "-n", "auto", "--dist", "loadfile")),
+        Stage("operator", pytest("tests/operator")),
         Stage("postgres", lambda: on_postgres(places, ["-n", "auto", "--dist", "loadfile", *rest])),
         Stage("frontend", lambda: front_end(places)),
         Stage("code", lambda: python(places, "-m", "ruff", "check", "--no-cache", ".")),
@@ -103,7 +104,7 @@ def on_docker(places: Places, rest: list[str]) -> tuple[int, str]:
 def on_postgres(places: Places, arguments: list[str]) -> tuple[int, str]:
     """The site's tests once more, on a PostgreSQL that lives as long as they do."""
     with postgres.running() as url:
-        return python(places, "-m", "pytest", "tests/web", "tests/deploy/test_restore.py", *arguments,
+        return python(places, "-m", "pytest", "tests/web", "tests/operator", *arguments,
                       environment={**test_environment(places), "BULKHEAD_DATABASE_URL": url}, limit=STAGE_SECONDS)
 
 

@@ -5,7 +5,9 @@ import tarfile
 import threading
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.db import connection, connections
 
@@ -98,6 +100,7 @@ def test_a_wrong_password_or_none_is_said(used):
 
 
 def test_a_site_in_use_is_not_overwritten_unless_told(used, bob):
+    create_permissions(apps.get_app_config("labs"), verbosity=0)
     saved = backup.make()
     with pytest.raises(backup.BackupError, match="--replace"):
         backup.restore(saved)
