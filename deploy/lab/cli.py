@@ -10,7 +10,8 @@ from pathlib import Path
 from deploy.lab import backups, down, host, images, install, overview, running, services, table, testing, up, worker
 from deploy.lab.places import SetupError, find, is_root, user_ids
 
-STAGES = ("unit", "operator", "postgres", "frontend", "code", "lint", "sandbox", "faults", "cgroup2", "labs", "browser", *testing.BY_HAND)
+STAGES = ("unit", "operator", "postgres", "frontend", "code", "lint", "sandbox", "faults", "cgroup2", "labs", "browser",
+          *testing.BY_HAND)
 
 
 def main(argv: list[str]) -> int:
