@@ -4,8 +4,6 @@ The hub knows which channel goes to which viewers, and when viewers must greet: 
 Redis was away or a frame could not be sent, and when a bridge says that it or their terminal is new. A viewer greets with
 the offset of the next byte it lacks, so a loss here costs a round trip and nothing else. Bytes pass through unread.
 Everything runs as callbacks of one event loop: no key costs a task (docs/performance.md).
-
-Who signs out is told to every process, and their viewers are sent away: in another tab a terminal would go on being theirs.
 """
 
 from __future__ import annotations
@@ -16,18 +14,14 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import redis
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_out
-from django.dispatch import receiver
 
+from labs import signing_out
 from runtime_agent import protocol
 from runtime_agent.bus import Connection
 from runtime_agent.protocol import terminal_codec
 from runtime_agent.protocol.terminal_codec import Frame
 
-SIGNED_OUT_CHANNEL = "site:signed-out"
-"""No worker host may write there (fleet.bus_rules)."""
 log = logging.getLogger(__name__)
 
 
@@ -109,7 +103,7 @@ class TerminalHub:
     def _subscribe_all(self, connection: Connection) -> None:
         for viewer in self.all_viewers():
             viewer.is_waiting = True
-        channels = [protocol.BRIDGE_HELLO_CHANNEL, SIGNED_OUT_CHANNEL, *map(protocol.output_channel, self.viewers)]
+        channels = [protocol.BRIDGE_HELLO_CHANNEL, signing_out.CHANNEL, *map(protocol.output_channel, self.viewers)]
         connection.send(b"SUBSCRIBE", *(channel.encode() for channel in channels))
 
     def _heard(self, reply: Any) -> None:
@@ -121,7 +115,7 @@ class TerminalHub:
             if kind == b"message":
                 self._greet_bridge(reply[2].decode(errors="replace"))
             return
-        if channel == SIGNED_OUT_CHANNEL:
+        if channel == signing_out.CHANNEL:
             for viewer in self.all_viewers():
                 if kind == b"message" and reply[2] == b"%d" % viewer.user_id:
                     viewer.dismiss()
@@ -153,18 +147,6 @@ class TerminalHub:
         for viewer in list(viewers):
             if addressee is None or addressee == viewer.viewer_id:
                 viewer.deliver(*decoded)
-
-
-@receiver(user_logged_out)
-def send_away(user: Any = None, **_: Any) -> None:
-    """Pages that are still signed in, on another machine, come back at once."""
-    if not user:
-        return
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as bus:
-            bus.publish(SIGNED_OUT_CHANNEL, user.pk)
-    except redis.RedisError:
-        log.exception("terminals of user %s stay open in other tabs", user.pk)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, TerminalHub] = weakref.WeakKeyDictionary()

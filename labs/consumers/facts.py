@@ -14,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from labs import facts_hub
 from labs.models import LabSession
+from labs.signing_out import ClosesAtSignOut
 from runtime_agent import protocol
 from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_BUSY, CLOSE_ENDED, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
 
@@ -21,7 +22,7 @@ HERE = "here"
 SILENCE_SECONDS = 60.0
 
 
-class FactsConsumer(AsyncWebsocketConsumer):
+class FactsConsumer(ClosesAtSignOut, AsyncWebsocketConsumer):
     """The session is found through the user: a stranger's id is an id that does not exist."""
 
     panel: facts_hub.Panel | None = None

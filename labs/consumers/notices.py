@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from labs import notices
 from labs.models import LabSession
+from labs.signing_out import ClosesAtSignOut
 from runtime_agent import protocol
 from runtime_agent.protocol.reasons import CLOSE_BAD_FRAME, CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT
 
@@ -25,7 +26,7 @@ SEEN_LATELY = timedelta(seconds=SEEN_EVERY_SECONDS / 2)
 log = logging.getLogger(__name__)
 
 
-class SessionConsumer(AsyncJsonWebsocketConsumer):
+class SessionConsumer(ClosesAtSignOut, AsyncJsonWebsocketConsumer):
     """Sends the state at once, then each change. Sessions are found through the user."""
 
     group = ""

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import redis.asyncio as redis
+from asgiref.sync import sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 
@@ -96,6 +97,16 @@ async def test_an_id_that_does_not_exist_is_a_strangers(alice, session, name):
 async def test_a_session_that_is_over_says_so(alice, session, state):
     await LabSession.objects.filter(pk=session.pk).aupdate(state=state)
     assert await code_of(await opened(alice, session)) == 4410
+
+
+async def test_a_panel_closes_when_its_user_signs_out_in_another_tab(alice, session, agent, client):
+    socket = await opened(alice, session)
+    await agent.heard()
+    await sync_to_async(client.force_login)(alice)
+    await sync_to_async(client.logout)()
+    assert await code_of(socket) == 4503
+    await socket.disconnect()
+    assert not facts_hub.current().panels
 
 
 async def test_the_whole_comes_first_then_each_version_once(alice, session, agent):

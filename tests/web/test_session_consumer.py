@@ -75,6 +75,20 @@ async def test_a_stranger_is_told_nothing_not_even_what_is_said_while_they_are_r
     assert await socket.receive_nothing(0.2)
 
 
+async def test_a_tab_that_stays_open_is_told_nothing_more_once_its_user_has_signed_out(alice, bob, session, client):
+    socket = await opened(alice, session.id)
+    await socket.receive_json_from()
+    await sync_to_async(client.force_login)(bob)
+    await sync_to_async(client.logout)()
+    assert await socket.receive_nothing(0.1), "that was somebody else"
+    await sync_to_async(client.force_login)(alice)
+    await sync_to_async(client.logout)()
+    assert await socket.receive_output() == {"type": "websocket.close", "code": 4503}
+    await socket.disconnect()
+    await sync_to_async(notices.send_warning)(session, 5)
+    assert await socket.receive_nothing(0.1)
+
+
 @pytest.mark.parametrize("name", ["00000000-0000-4000-8000-000000000000", "nonsense"])
 async def test_an_id_that_does_not_exist_is_a_strangers(alice, name, db):
     assert (await (await opened(alice, name)).receive_output())["code"] == 4404
