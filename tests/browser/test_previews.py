@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import sign_in, start_sandbox
 
 pytestmark = pytest.mark.browser
 HOSTILE = """
@@ -36,8 +36,7 @@ const site = SITE, session = SESSION;
 def lab(alice, site):
     """Alice's page of the lab, with both machines ready."""
     alice.goto(f"{site.url}/learn/machines/networks/two-machines/")
-    if alice.locator("[data-start]").is_visible():
-        alice.click("[data-start]")
+    start_sandbox(alice)
     alice.get_by_role("tab", name="Database").wait_for(timeout=60_000)
     wait_in_terminal(alice, "#")
     return alice

@@ -53,10 +53,9 @@ def test_a_kept_sandbox_is_listed_and_deleted_after_one_question(alice, site):
     alice.click("[data-end]")
     alice.locator("#session-state[data-state=ended]").wait_for(timeout=30_000)
     alice.goto(f"{site.url}/me/")
-    row = alice.locator("table.kept tbody tr")
-    assert LESSON in row.inner_text()
+    row = alice.locator("table.kept tbody tr", has_text=LESSON)
     assert "KiB" in row.inner_text()
     row.get_by_role("button", name="Delete").click()
-    alice.locator("table.kept").wait_for(state="detached")
+    row.wait_for(state="detached")
     assert len(asked) == 1
     assert "can not be brought back" in asked[-1]

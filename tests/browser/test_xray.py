@@ -30,9 +30,7 @@ def open_xray(page, part="processes"):
 def at_work(alice, site):
     """Alice at a prompt of a running sandbox."""
     open_lesson(alice, site, LESSON)
-    if alice.locator("[data-start]").is_visible():
-        alice.click("[data-start]")
-    wait_for_text(alice, "root@host", seconds=60)
+    start_sandbox(alice)
     return alice
 
 
@@ -111,9 +109,7 @@ def test_limits_layers_and_networks_are_those_of_the_sandbox(at_work):
 def test_a_student_moves_a_limit_and_the_kernel_keeps_it(alice, site):
     page = alice
     open_lesson(page, site, "Control groups: a limit for memory")
-    if page.locator("[data-start]").is_visible():
-        page.click("[data-start]")
-    wait_for_text(page, "host:~#", seconds=60)
+    start_sandbox(page)
     open_xray(page, "resources")
     slider = page.locator("#limit-memory")
     page.wait_for_function("() => document.querySelector('#limit-memory').value === '512'")

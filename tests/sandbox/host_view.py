@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -19,6 +20,7 @@ HOST_MOUNTS = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
 """Opened while this process is still in the host's mount namespace; both stay a view of that one."""
 SYSCTLS = ("kernel/core_pattern", "kernel/modprobe", "kernel/sysrq", "vm/overcommit_memory", "fs/suid_dumpable",
            "kernel/unprivileged_bpf_disabled", "fs/file-max")
+COLLECT_SECONDS = 5.0
 SLOTS = 64
 """More than the tests of one run ever lease at a time."""
 
@@ -59,7 +61,15 @@ class HostView:
 
 
 def processes(settings) -> list[str]:
-    """Whatever runs under an id of ours, as "pid command line"."""
+    """Whatever runs under an id of ours, as "pid command line". One without a command line is dead, and its parent is given
+    time to collect it."""
+    deadline = time.monotonic() + COLLECT_SECONDS
+    while any(line.endswith(" b''") for line in _processes(settings)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return _processes(settings)
+
+
+def _processes(settings) -> list[str]:
     first, end = slots.base_of(settings.slot_base), slots.base_of(settings.slot_base + SLOTS)
     found = []
     for entry in Path("/proc").iterdir():
