@@ -5,29 +5,30 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LESSON, PASSWORD
+from tests.browser.conftest import LESSON, PASSWORD, end_sandbox, start_sandbox, wait_for_text
 
 pytestmark = pytest.mark.browser
 EXAM = "/exams/virtualization-and-containers/engines/"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def greta(site):
-    """Somebody of her own: who signs out spoils the sign-in that other tests share."""
-    site.manage("shell", "-c", f"from django.contrib.auth import get_user_model as u; u().objects.create_user('greta', '', '{PASSWORD}')")
+def greta_and_hanna(site):
+    """Two of their own: who signs out spoils the sign-in that other tests share. Only Hanna gets a sandbox."""
+    for name in ("greta", "hanna"):
+        site.manage("shell", "-c", f"from django.contrib.auth import get_user_model as u; u().objects.create_user('{name}', '', '{PASSWORD}')")
 
 
-def sign_in_here(page, then):
-    page.fill("input[name=login]", "greta")
+def sign_in_here(page, then, name="greta"):
+    page.fill("input[name=login]", name)
     page.fill("input[name=password]", PASSWORD)
     page.click("main button[type=submit]")
     page.wait_for_url(lambda url: url.split("#")[0].endswith(then))
 
 
-def sign_in_in_another_tab(page, site):
+def sign_in_in_another_tab(page, site, name="greta"):
     other = page.context.new_page()
     other.goto(f"{site.url}/accounts/login/")
-    sign_in_here(other, "/")
+    sign_in_here(other, "/", name)
     other.close()
 
 
@@ -49,6 +50,27 @@ def test_a_page_from_before_a_new_sign_in_goes_on_working(visit, site):
     step = page.locator("[data-step=find]")
     step.locator(".hint-ask button").click()
     expect(step.locator(".hint-text").first).to_be_visible()
+
+
+def test_a_sign_out_in_another_tab_ends_terminal_and_xray_and_both_say_why(visit, site):
+    page = visit(None, f"/accounts/login/?next={LESSON}")
+    sign_in_here(page, LESSON, "hanna")
+    start_sandbox(page)
+    page.click("[data-view=xray]")
+    page.locator(".process.outside").first.wait_for()
+    other = page.context.new_page()
+    other.goto(f"{site.url}/accounts/logout/")
+    other.click("main button[type=submit]")
+    other.wait_for_url(lambda url: "logout" not in url)
+    other.close()
+    expect(page.locator(".xray-status")).to_contain_text("You are signed out")
+    page.click("[data-view=terminal]")
+    expect(page.get_by_text("You are signed out.", exact=True)).to_be_visible()
+    expect(page.locator("[data-bench]").get_by_role("link", name="Sign in")).to_be_visible()
+    sign_in_in_another_tab(page, site, "hanna")
+    page.reload()
+    wait_for_text(page, ":~")
+    end_sandbox(page)
 
 
 def test_an_exam_says_that_one_is_signed_out_and_goes_on_after_a_new_sign_in(visit, site):

@@ -1,7 +1,7 @@
 // The facts of one session while the panel is open: a WebSocket, the newest document, and those before it.
 import { applyPatch, decodeFrame, joined, KINDS, pastOf } from "./document.js";
 
-const FINAL = new Set([4401, 4404, 4410]);
+const FINAL = { 4401: "signedOut", 4404: "ended", 4410: "ended" };
 const HERE_MS = 20000;
 const MAX_HISTORY = 3600;
 const feeds = new Map();
@@ -49,7 +49,7 @@ export class Feed extends EventTarget {
       clearInterval(this.beat);
       if (this.socket !== socket) return;
       this.socket = null;
-      const isFinal = this.isOver = FINAL.has(code);
+      const isFinal = Boolean(this.over = FINAL[code]);
       this.dispatchEvent(new CustomEvent("lost", { detail: { isFinal } }));
       if (!isFinal) this.retry = setTimeout(() => this.users.size && this.connect(), Math.min(10000, 300 * 2 ** this.attempts++));
     };

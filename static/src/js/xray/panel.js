@@ -71,7 +71,7 @@ export class Panel {
     const at = feed?.heardAt;
     const isSilent = at && Date.now() - at > SILENT_MS;
     const has = !this.machines.options.length || Boolean(feed?.document.machines?.[this.machines.value]);
-    const word = !feed ? "none" : feed.isOver ? "ended" : !feed.socket ? "lost" : isSilent ? "silent" : !at ? "waiting" : has ? "" : "gone";
+    const word = !feed ? "none" : feed.over ?? (!feed.socket ? "lost" : isSilent ? "silent" : !at ? "waiting" : has ? "" : "gone");
     const text = word ? this.status.dataset[word] : "";
     const last = at && text && word !== "gone" ? ` ${this.status.dataset.last.replace("%t", clockTime(at))}` : "";
     if (this.status.textContent !== text + last) this.status.textContent = text + last;
