@@ -72,7 +72,7 @@ class Student:
                 await self.until(PROMPT)
                 self.prompt_seconds = time.perf_counter() - began
                 await following
-        except Exception as error:  # noqa: BLE001  whatever it is, it is counted and the bench is red
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is counted and the bench is red)
             self.errors[f"start: {error!r}"[:120]] += 1
 
     async def click(self) -> str:
@@ -148,7 +148,7 @@ class Student:
                     await self.terminal.send(terminal_codec.encode(Frame.ACK, fields[0] + len(body)))
                 elif kind is Frame.SKIPPED:
                     self.errors["bytes skipped"] += 1
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  (as above)
             self.errors[f"terminal: {error!r}"[:120]] += 1
 
     async def until(self, text: bytes) -> None:
@@ -158,17 +158,17 @@ class Student:
 
     async def type_lines(self, until: float) -> None:
         """Keys of a line one by one, each awaited on the screen, then Return and the next prompt."""
-        await asyncio.sleep(random.uniform(0, 1))  # noqa: S311
+        await asyncio.sleep(random.uniform(0, 1))  # noqa: S311  (a student's pace is no secret)
         try:
             while time.perf_counter() < until:
                 async with asyncio.timeout(30):
-                    await self.one_line(random.choice(["ls /", "ps", "hostname", "cat /etc/hostname"]))  # noqa: S311
-        except Exception as error:  # noqa: BLE001
+                    await self.one_line(random.choice(["ls /", "ps", "hostname", "cat /etc/hostname"]))  # noqa: S311  (nor is this)
+        except Exception as error:  # noqa: BLE001  (as above)
             self.errors[f"typing: {error!r}"[:120]] += 1
 
     async def one_line(self, line: str) -> None:
         for key in line:
-            await asyncio.sleep(random.uniform(*KEY_SECONDS))  # noqa: S311
+            await asyncio.sleep(random.uniform(*KEY_SECONDS))  # noqa: S311  (nor is this)
             self.seen = b""
             began = time.perf_counter()
             await self.key(key.encode())
